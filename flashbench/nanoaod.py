@@ -92,7 +92,7 @@ def expand(patterns: Iterable[str | os.PathLike[str]]) -> list[str]:
         InputError: a pattern that matches nothing, or a directory.
     """
     files: list[str] = []
-    for pattern in map(os.fspath, patterns):
+    for pattern in (os.fspath(p) for p in patterns):
         if "://" in pattern:
             files.append(pattern)
             continue
@@ -250,9 +250,12 @@ def _neutral(missing: Branch, columns: Mapping[str, ak.Array], entries: int) -> 
         return ak.Array(np.full(entries, value))
     sibling = next((a for n, a in columns.items() if n.startswith(missing.collection + "_")), None)
     if sibling is None:
-        return ak.Array(ak.contents.ListOffsetArray(
-            ak.index.Index64(np.zeros(entries + 1, np.int64)), ak.contents.NumpyArray(np.empty(0, value.dtype))
-        ))
+        return ak.Array(
+            ak.contents.ListOffsetArray(
+                ak.index.Index64(np.zeros(entries + 1, np.int64)),
+                ak.contents.NumpyArray(np.empty(0, value.dtype)),
+            )
+        )
     return ak.unflatten(np.full(int(ak.sum(ak.num(sibling))), value), ak.num(sibling))
 
 
@@ -288,7 +291,9 @@ def assemble(columns: Mapping[str, ak.Array], where: str, first_entry: int = 0) 
         try:
             scalars[name] = ak.zip(fields)
         except ValueError as error:
-            raise SchemaError(where, f"{name}_*", "columns of unequal length in an event", "is the file damaged?") from error
+            raise SchemaError(
+                where, f"{name}_*", "columns of unequal length in an event", "is the file damaged?"
+            ) from error
     return ak.zip(scalars, depth_limit=1)
 
 
@@ -345,7 +350,9 @@ def _disk_columns(events: ak.Array) -> Iterator[tuple[str, ak.Array]]:
                 full = f"{name}_{sub}"
                 yield full, ak.values_astype(values[sub], _disk_dtype(full, values[sub]))
         else:
-            typed = {sub: ak.values_astype(values[sub], _disk_dtype(f"{name}_{sub}", values[sub])) for sub in values.fields}
+            typed = {
+                sub: ak.values_astype(values[sub], _disk_dtype(f"{name}_{sub}", values[sub])) for sub in values.fields
+            }
             yield name, ak.zip(typed)
 
 
