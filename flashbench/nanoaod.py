@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import glob
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ import uproot
 
 from flashbench.errors import InputError, SchemaError
 from flashbench.events import BRANCHES, FLAT_COLLECTIONS, Branch, branch, check_finite
+from flashbench.storage import atomic
 
 _FINITE = ("pt", "eta", "phi", "mass", "genWeight", "ptErr", "pfRelIso04_all", "qgl")
 
@@ -314,29 +314,21 @@ def write_events(
         InputError: no block was given, so the branches are unknown.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(handle)
     events = 0
-    try:
-        with uproot.recreate(temporary, compression=uproot.ZSTD(3)) as file:
-            tree = None
-            for block in blocks:
-                columns = dict(_disk_columns(block))
-                if tree is None:
-                    types = {name: _disk_type(array) for name, array in columns.items()}
-                    tree = file.mktree("Events", types, counter_name=lambda counted: "n" + counted)
-                tree.extend(columns)
-                events += len(block)
+    with atomic(target) as temporary, uproot.recreate(temporary, compression=uproot.ZSTD(3)) as file:
+        tree = None
+        for block in blocks:
+            columns = dict(_disk_columns(block))
             if tree is None:
-                raise InputError(str(target), "nothing to write: not one block of events")
-            if runs:
-                values = {k: np.array([v], np.int64 if isinstance(v, int) else np.float64) for k, v in runs.items()}
-                file.mktree("Runs", {k: v.dtype for k, v in values.items()}).extend(values)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+                types = {name: _disk_type(array) for name, array in columns.items()}
+                tree = file.mktree("Events", types, counter_name=lambda counted: "n" + counted)
+            tree.extend(columns)
+            events += len(block)
+        if tree is None:
+            raise InputError(str(target), "nothing to write: not one block of events")
+        if runs:
+            values = {k: np.array([v], np.int64 if isinstance(v, int) else np.float64) for k, v in runs.items()}
+            file.mktree("Runs", {k: v.dtype for k, v in values.items()}).extend(values)
     return events
 
 

@@ -1,0 +1,273 @@
+"""Blocks → any `concurrent.futures` executor → parts → merged run.
+
+`run` cuts the input into blocks; each block is read, simulated, analysed and written as one part, a pure function of
+its task, so the result depends neither on the number of workers nor on their order. Parts are the resume: the key of
+a part holds the file's identity, entry range, code, simulator version, settings and seed, so a finished part is taken
+over and a changed model is never served an old result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+import awkward as ak
+import numpy as np
+
+from flashbench import provenance
+from flashbench.analysis import Cutflow, Cuts, analyse
+from flashbench.errors import FlashbenchError, RunError, SimulationError
+from flashbench.events import IDENTITY, columns, repeat
+from flashbench.nanoaod import Block, Loaded, Source, expand, load_block, open_source, plan_blocks, require
+from flashbench.results import MANIFEST, MANIFEST_VERSION, Part, RunResult, load_run, read_part, write_part
+from flashbench.simulators import RunName, Simulator, check_output, get
+from flashbench.storage import write_json
+
+BLOCK_EVENTS: Final = 2000
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What to run.
+
+    Attributes:
+        process: key, also part of the random seed.
+        name: simulator and folds.
+        process_label: for legends.
+        seed: of the simulator's random streams.
+        events: at most so many generator events; None for all.
+        block_events: generator events a block; part of the random streams' key.
+        cuts: selection.
+    """
+
+    process: str
+    name: RunName
+    process_label: str = ""
+    seed: int = 1
+    events: int | None = None
+    block_events: int = BLOCK_EVENTS
+    cuts: Cuts = field(default_factory=Cuts)
+
+
+@dataclass(frozen=True)
+class _Task:
+    block: Block
+    request: RunRequest
+    part: Path
+    simulator: Simulator | None  # None: the worker looks the name up
+
+
+def run(
+    request: RunRequest,
+    files: Sequence[str | Path],
+    out: Path,
+    *,
+    simulator: Simulator | None = None,
+    executor: Executor | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Run one simulator over NanoAOD files through the analysis.
+
+    Args:
+        request: what to run.
+        files: paths, globs or addresses of the tier that the simulator reads.
+        out: run directory; finished parts in it are taken over.
+        simulator: an object in place of the registered one; must pickle if there are several workers.
+        executor: any `concurrent.futures.Executor`, e.g. of a Dask cluster; overrides `workers`.
+        workers: processes; 1 stays in this one.
+        progress: called with generator events done and in all.
+
+    Returns:
+        The finished run, also written to `out`.
+
+    Raises:
+        InputError, SchemaError: the input cannot be read or lacks a branch.
+        SimulationError: the simulator raised or broke the contract; finished parts are kept.
+        RunError: folds asked of a simulator that is not stochastic, or no events.
+
+    Example:
+        run(RunRequest("ttbar", RunName("gen")), ["NanoAODv5_sample.root"], Path("runs/ttbar/gen"), workers=2)
+    """
+    made = simulator or get(request.name.simulator)
+    _check_request(request, made)
+    sources = [open_source(path) for path in expand(files)]
+    names = columns(made.info.reads)
+    neutral = {name for source in sources for name in require(source, names)}
+    blocks = plan_blocks(sources, request.block_events, request.events)
+    if not blocks:
+        raise RunError(str(out), "no events to run", "the input files are empty, or --events is 0")
+    tasks = [_task(block, request, made, out, simulator) for block in blocks]
+    started = time.perf_counter()
+    _execute(tasks, made, executor, workers, progress)
+    parts = [read_part(task.part, rows=False) for task in tasks]
+    manifest = {
+        **_describe(request, made, sources, parts),
+        "neutral_branches": sorted(neutral),
+        "wall_seconds": time.perf_counter() - started,
+        "parts": [str(task.part.relative_to(out)) for task in tasks],
+    }
+    write_json(out / "cutflow.json", sum((p.cutflow for p in parts), start=Cutflow()).to_dict())
+    write_json(out / MANIFEST, manifest)
+    return load_run(out)
+
+
+def process_block(task: _Task) -> Path:
+    """Read, simulate, analyse and write one block; returns the part's path.
+
+    Raises:
+        SimulationError, SchemaError, InputError: see `run`; nothing is written then.
+    """
+    simulator = task.simulator or _simulator(task.request.name.simulator)
+    timings: dict[str, float] = {}
+    with _timed(timings, "read"):
+        loaded = load_block(task.block, columns(simulator.info.reads))
+    with _timed(timings, "simulate"):
+        events = repeat(loaded.events, task.request.name.folds)
+        output = _simulate(simulator, events, task)
+    with _timed(timings, "analyse"):
+        part = _analyse(events, output, loaded, task, timings)
+    write_part(task.part, part)
+    return task.part
+
+
+def _simulate(simulator: Simulator, events: ak.Array, task: _Task) -> ak.Array:
+    request, info = task.request, simulator.info
+    where = f"simulator '{info.name}' on {request.process}, {task.block.where}"
+    stream = np.random.SeedSequence([request.seed, zlib.crc32(request.process.encode()), task.block.index])
+    try:
+        output = simulator.simulate(events, np.random.default_rng(stream))
+    except FlashbenchError:
+        raise
+    except Exception as error:
+        raise SimulationError(where, f"raised {type(error).__name__}: {error}", "a fault of the simulator") from error
+    return check_output(info, output, len(events), where)
+
+
+def _analyse(events: ak.Array, output: ak.Array, loaded: Loaded, task: _Task, timings: dict[str, float]) -> Part:
+    folds, generated = task.request.name.folds, len(loaded.events)
+    identity = {name: events[name] for name in IDENTITY}
+    weighted = ak.zip(
+        {**identity, "genWeight": events.genWeight / folds, "Muon": output.Muon, "Jet": output.Jet}, depth_limit=1
+    )
+    analysed = analyse(weighted, task.request.cuts)
+    table = {
+        **{name: ak.to_numpy(values) for name, values in identity.items()},
+        "fold": np.tile(np.arange(folds, dtype=np.int32), generated),
+        "weight": ak.to_numpy(events.genWeight),
+        **analysed.table,
+    }
+    total = float(ak.sum(loaded.events.genWeight))
+    return Part(table, analysed.cutflow, total, generated, timings, loaded.neutral, loaded.repairs)
+
+
+@cache  # a worker makes each simulator once: loading weights for every block would dominate
+def _simulator(name: str) -> Simulator:
+    return get(name)
+
+
+@contextmanager
+def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    timings[stage] = time.perf_counter() - started
+
+
+def _check_request(request: RunRequest, simulator: Simulator) -> None:
+    name = request.name
+    if name.folds > 1 and not simulator.info.stochastic:
+        raise RunError(str(name), f"'{name.simulator}' is not stochastic: its folds would be copies", "leave @N out")
+
+
+def _task(block: Block, request: RunRequest, made: Simulator, out: Path, given: Simulator | None) -> _Task:
+    settings = asdict(request)
+    del settings["process_label"], settings["events"]  # neither changes what a block gives
+    key = {
+        "block": [block.uuid, block.start, block.stop, block.index],
+        "code": provenance.code_fingerprint(),
+        "simulator": [made.info.name, made.info.version, f"{type(made).__module__}.{type(made).__qualname__}"],
+        "settings": settings,
+    }
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:20]
+    return _Task(block, request, out / "parts" / f"{digest}.parquet", given)
+
+
+def _execute(
+    tasks: Sequence[_Task], made: Simulator, executor: Executor | None, workers: int, progress: Progress | None
+) -> None:
+    total = sum(len(t.block) for t in tasks)
+    todo = [t for t in tasks if not t.part.exists()]
+    done = total - sum(len(t.block) for t in todo)
+    if progress:
+        progress(done, total)
+    if not todo:
+        return
+    if executor is None and (workers == 1 or len(todo) == 1):
+        for task in todo:
+            process_block(_Task(task.block, task.request, task.part, made))
+            done += len(task.block)
+            if progress:
+                progress(done, total)
+        return
+    own = None
+    if executor is None:
+        context = get_context("forkserver")
+        own = executor = ProcessPoolExecutor(min(workers, len(todo)), context, initializer=_ignore_interrupt)
+    futures: dict[Future[Path], _Task] = {executor.submit(process_block, task): task for task in todo}
+    try:
+        for future in as_completed(futures):
+            future.result()
+            done += len(futures[future].block)
+            if progress:
+                progress(done, total)
+    finally:
+        for future in futures:
+            future.cancel()
+        if own is not None:
+            own.shutdown(wait=True, cancel_futures=True)  # blocks under way finish, so their parts are kept
+
+
+def _ignore_interrupt() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; a worker finishes its block
+
+
+def _describe(request: RunRequest, made: Simulator, sources: Sequence[Source], parts: Sequence[Part]) -> dict[str, Any]:
+    info = made.info
+    stages = {s: sum(p.timings[s] for p in parts) for s in parts[0].timings}
+    repairs: dict[str, int] = {}
+    for part in parts:
+        for what, number in part.repairs.items():
+            repairs[what] = repairs.get(what, 0) + number
+    expected = sum(s.entries for s in sources)
+    limit = expected if request.events is None else min(expected, request.events)
+    return {
+        "manifest_version": MANIFEST_VERSION,
+        "process": request.process,
+        "process_label": request.process_label or request.process,
+        "simulator": str(request.name),
+        "simulator_label": info.label + (f" ×{request.name.folds}" if request.name.folds > 1 else ""),
+        "simulator_version": info.version,
+        "reads": str(info.reads),
+        "folds": request.name.folds,
+        "seed": request.seed,
+        "block_events": request.block_events,
+        "cuts": asdict(request.cuts),
+        "events": {"expected": limit, "read": sum(p.n_events for p in parts)},
+        "sum_weights": sum(p.sum_weights for p in parts),
+        "inputs": [provenance.describe_input(s) for s in sources],
+        "repairs": repairs,
+        "timings": stages,
+        **provenance.describe(),
+    }
