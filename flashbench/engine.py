@@ -104,7 +104,7 @@ def run(
     made = simulator or get(request.name.simulator)
     _check_request(request, made)
     sources = [open_source(path) for path in expand(files)]
-    names = columns(made.info.reads)
+    names = _columns(request, made)
     neutral = {name for source in sources for name in require(source, names)}
     blocks = plan_blocks(sources, request.block_events, request.events)
     if not blocks:
@@ -133,7 +133,7 @@ def process_block(task: _Task) -> Path:
     simulator = task.simulator or _simulator(task.request.name.simulator)
     timings: dict[str, float] = {}
     with _timed(timings, "read"):
-        loaded = load_block(task.block, columns(simulator.info.reads))
+        loaded = load_block(task.block, _columns(task.request, simulator))
     with _timed(timings, "simulate"):
         events = repeat(loaded.events, task.request.name.folds)
         output = _simulate(simulator, events, task)
@@ -159,9 +159,9 @@ def _simulate(simulator: Simulator, events: ak.Array, task: _Task) -> ak.Array:
 def _analyse(events: ak.Array, output: ak.Array, loaded: Loaded, task: _Task, timings: dict[str, float]) -> Part:
     folds, generated = task.request.name.folds, len(loaded.events)
     identity = {name: events[name] for name in IDENTITY}
-    weighted = ak.zip(
-        {**identity, "genWeight": events.genWeight / folds, "Muon": output.Muon, "Jet": output.Jet}, depth_limit=1
-    )
+    triggers = {name: events[name] for name in _triggers(task.request)}
+    weight = {"genWeight": events.genWeight / folds}
+    weighted = ak.zip({**identity, **triggers, **weight, "Muon": output.Muon, "Jet": output.Jet}, depth_limit=1)
     analysed = analyse(weighted, task.request.cuts)
     table = {
         **{name: ak.to_numpy(values) for name, values in identity.items()},
@@ -171,6 +171,14 @@ def _analyse(events: ak.Array, output: ak.Array, loaded: Loaded, task: _Task, ti
     }
     total = float(ak.sum(loaded.events.genWeight))
     return Part(table, analysed.cutflow, total, generated, timings, loaded.neutral, loaded.repairs)
+
+
+def _triggers(request: RunRequest) -> tuple[str, ...]:
+    return (request.cuts.trigger,) if request.cuts.trigger else ()
+
+
+def _columns(request: RunRequest, simulator: Simulator) -> tuple[str, ...]:
+    return (*columns(simulator.info.reads), *_triggers(request))
 
 
 @cache  # a worker makes each simulator once: loading weights for every block would dominate

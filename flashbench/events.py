@@ -5,7 +5,7 @@ collections of its tier under their NanoAOD names. Branch `Jet_pt` is `block.Jet
 `block.Pileup.nPU`. Momenta in GeV, angles in rad, lengths in cm; floats are float64 in memory, float32 on disk.
 
 What to use when: `BRANCHES` to look a branch up, `schema` for the branches of one NanoAOD version, `columns` for those
-that a tier is read with, `repeat` and `attach` in the core only.
+that a tier is read with, `repeat` in the core only.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from flashbench.errors import SchemaError, UnknownNameError
 
 VERSIONS: Final = (5, 6, 7, 8, 9, 12)
+_TRIGGER: Final = "HLT_"
 _UNTIL_9: Final = (5, 6, 7, 8, 9)
 _UNTIL_8: Final = (5, 6, 7, 8)
 
@@ -55,12 +56,12 @@ class Branch:
     @property
     def collection(self) -> str:
         """`Jet` for `Jet_pt`, empty for a scalar such as `run`."""
-        return self.name.partition("_")[0] if "_" in self.name else ""
+        return self.name.partition("_")[0] if "_" in self.name and not self.name.startswith(_TRIGGER) else ""
 
     @property
     def field(self) -> str:
         """`pt` for `Jet_pt`, the name itself for a scalar."""
-        return self.name.partition("_")[2] or self.name
+        return self.name.partition("_")[2] if self.collection else self.name
 
     @property
     def memory_dtype(self) -> np.dtype[Any]:
@@ -164,11 +165,13 @@ RECO_BRANCHES: Final = tuple(b.name for b in (*_MUON, *_JET))
 
 
 def branch(name: str) -> Branch:
-    """The declared branch of that NanoAOD name.
+    """The declared branch of that NanoAOD name; every `HLT_*` is a required flag, one an event.
 
     Raises:
         UnknownNameError: the event model has no such branch.
     """
+    if name.startswith(_TRIGGER):
+        return Branch(name, "bool", "trigger decision")
     if name not in BRANCHES:
         raise UnknownNameError("NanoAOD branch", name, BRANCHES)
     return BRANCHES[name]

@@ -119,6 +119,10 @@ def _open_events(path: str) -> tuple[Any, Any]:
     except Exception as error:  # uproot raises many kinds on bytes that are not a ROOT file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(path, f"not a readable ROOT file, or truncated: {reason}", "check or copy it again") from error
+    if "://" not in path and os.path.getsize(path) < file.file.fEND:
+        size = f"{os.path.getsize(path)} of {file.file.fEND} bytes"
+        file.close()
+        raise InputError(path, f"truncated: {size}", "copy it again")
     names = {key.partition(";")[0] for key in file.keys(recursive=False)}
     if "Events" not in names:
         file.close()

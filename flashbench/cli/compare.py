@@ -1,0 +1,60 @@
+"""`flashbench compare`: simulators against a reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flashbench.cli.options import Catalogue, Events, LeadingMuonPt, Runs, Seed, Trigger, Workers
+
+
+def compare(
+    sims: Annotated[list[str], typer.Argument(help="Two or more simulators, e.g. full flash@25 gen.")],
+    process: Annotated[list[str] | None, typer.Option(help="Process; repeatable. Default: vbf_hmm.")] = None,
+    reference: Annotated[str | None, typer.Option(help="Default: full if named, else the first.")] = None,
+    events: Events = None,
+    seed: Seed = 1,
+    workers: Workers = 2,
+    out: Annotated[Path, typer.Option(help="Folder of report, metrics, histograms and plots.")] = Path("comparison"),
+    runs: Runs = Path("runs"),
+    catalogue: Catalogue = None,
+    leading_muon_pt: LeadingMuonPt = None,
+    trigger: Trigger = None,
+) -> None:
+    """Compare simulators with a reference; produces and runs what is missing.
+
+    Writes report.html, metrics.json, histograms.json and plots (PNG and PDF) with a ratio to the reference.
+
+    Examples:
+
+        flashbench compare full gen --process vbf_hmm
+
+        flashbench compare full gen --process vbf_hmm --process dy2j --events 20000
+    """
+    from rich.console import Console
+
+    from flashbench import catalogue as lists
+    from flashbench.analysis import Cuts
+    from flashbench.cli.progress import bars
+    from flashbench.compare import comparison_table, cutflow_table
+    from flashbench.simulators import get, parse_run_name
+    from flashbench.workflow import Settings, compare_processes
+
+    names = [parse_run_name(sim) for sim in dict.fromkeys(sims)]
+    if len(names) < 2:
+        raise typer.BadParameter("name at least two different simulators", param_hint="SIMS")
+    for name in names:
+        get(name.simulator)
+    known = lists.load(catalogue)
+    chosen = [lists.find(known, key) for key in dict.fromkeys(process or ["vbf_hmm"])]
+    console = Console()
+    settings = Settings(events, seed, workers, runs, Cuts(leading_muon_pt=leading_muon_pt, trigger=trigger))
+    comparison = compare_processes(
+        chosen, names, settings, out, reference=reference, monitor=bars(console)
+    )
+    for key in dict.fromkeys(p.key for p in chosen):
+        console.print(cutflow_table([run for run in comparison.runs if run.process == key]))
+    console.print(comparison_table(comparison))
+    console.print(f"report: {comparison.report}", markup=False)

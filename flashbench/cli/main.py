@@ -1,0 +1,56 @@
+"""The command's root: verbs, and the one place where errors become a line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Final
+
+import typer
+
+from flashbench.cli import compare, listing, run, samples
+from flashbench.errors import FlashbenchError
+
+INTERRUPTED: Final = 130
+
+app = typer.Typer(
+    name="flashbench",
+    help="Does a fast detector simulation give the analysis result that full simulation would?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    epilog="Start with: `flashbench compare full gen --process vbf_hmm`",
+)
+app.command("run")(run.run)
+app.command("compare")(compare.compare)
+app.command("simulators")(listing.simulators)
+app.command("processes")(listing.processes)
+app.add_typer(samples.app, name="samples")
+
+
+def _version(show: bool) -> None:
+    if show:
+        from flashbench import __version__
+
+        typer.echo(f"flashbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point: an error flashbench foresaw is one line on stderr and exit code 1, Ctrl-C is 130."""
+    try:
+        app()
+    except FlashbenchError as error:
+        typer.secho(f"flashbench: {error}", fg=typer.colors.RED, err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.secho("flashbench: interrupted; finished blocks are kept, the same command goes on from there", err=True)
+        sys.exit(INTERRUPTED)

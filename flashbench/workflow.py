@@ -1,0 +1,120 @@
+"""From names to files to runs to a comparison; what the command line does, as functions.
+
+What to use when: `input_files` to find or make a process's sample, `run_process` for one simulator on one process,
+`compare_processes` for a whole comparison. The embedded production is imported only where a process has no files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from flashbench import engine
+from flashbench.analysis import Cuts
+from flashbench.catalogue import Process
+from flashbench.events import Tier
+from flashbench.results import RunResult
+from flashbench.simulators import RunName, get
+
+if TYPE_CHECKING:
+    from flashbench.compare import Comparison
+
+DEFAULT_EVENTS: Final = 5000
+
+Progress = Callable[[int, int], None]
+Monitor = Callable[[str], AbstractContextManager[Progress]]  # stage name → where its progress goes
+
+
+def silent(stage: str) -> AbstractContextManager[Progress]:
+    """A monitor that shows nothing."""
+    return nullcontext(lambda done, total: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for every run of a workflow.
+
+    Attributes:
+        events: generator events a process; None for all of given files, 5,000 of a produced sample.
+        seed: of sample production and of simulators.
+        workers: processes.
+        runs: folder of the run directories, `<runs>/<process>/<simulator>`.
+        cuts: selection.
+    """
+
+    events: int | None = None
+    seed: int = 1
+    workers: int = 1
+    runs: Path = Path("runs")
+    cuts: Cuts = field(default_factory=Cuts)
+
+
+def input_files(
+    process: Process, tier: Tier, settings: Settings, monitor: Monitor = silent
+) -> tuple[list[str], int | None]:
+    """Files of a process for a tier, produced if it has none, and how many events to take.
+
+    Raises:
+        CatalogueError: the catalogue names no files for that tier.
+        ProductionError: the sample cannot be made, e.g. without the `production` extra.
+    """
+    if process.files:
+        return list(process.patterns(tier)), settings.events
+    from flashbench.production import produce
+
+    events = DEFAULT_EVENTS if settings.events is None else settings.events
+    stored = Tier.FULL if tier is Tier.GEN else tier
+    with monitor(f"sample {process.key} ({stored})") as progress:
+        sample = produce(
+            process.key, events, seed=settings.seed, workers=settings.workers, tiers=(stored,), progress=progress
+        )
+    return [str(path) for path in sample.files[stored]], events
+
+
+def run_process(process: Process, name: RunName, settings: Settings, monitor: Monitor = silent) -> RunResult:
+    """Run one simulator on one process; finished blocks of an earlier run are taken over.
+
+    Raises:
+        FlashbenchError: see `flashbench.engine.run` and `input_files`.
+    """
+    from flashbench.compare import write_histograms
+
+    files, events = input_files(process, get(name.simulator).info.reads, settings, monitor)
+    request = engine.RunRequest(process.key, name, process.label, settings.seed, events, cuts=settings.cuts)
+    out = settings.runs / process.key / str(name)
+    with monitor(f"{name} on {process.key}") as progress:
+        result = engine.run(request, files, out, workers=settings.workers, progress=progress)
+    write_histograms([result], out / "histograms.json")
+    return result
+
+
+def compare_processes(
+    processes: Sequence[Process],
+    names: Sequence[RunName],
+    settings: Settings,
+    out: Path,
+    *,
+    reference: str | None = None,
+    monitor: Monitor = silent,
+) -> Comparison:
+    """Produce and run what is missing, then compare every simulator with the reference.
+
+    Args:
+        processes: what to run on.
+        names: at least two runs.
+        settings: events, seed, workers.
+        out: where the report goes.
+        reference: a run name; None takes `full` if it is there, else the first.
+        monitor: where progress goes.
+
+    Raises:
+        FlashbenchError: see `flashbench.engine.run`, `input_files` and `flashbench.compare.compare`.
+    """
+    from flashbench.compare import compare
+
+    runs = [run_process(process, name, settings, monitor) for process in processes for name in names]
+    with monitor("figures and report") as progress:
+        return compare(runs, out, reference=reference, progress=progress)

@@ -1,0 +1,27 @@
+"""Fixtures: small NanoAOD files made on the spot, and the real ones where they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+from samples import nanoaod_events
+
+from flashbench.nanoaod import write_events
+
+REAL_DATA = "FLASHBENCH_REAL_DATA"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real CMS files."""
+    if not os.environ.get(REAL_DATA):
+        pytest.skip(f"{REAL_DATA} is not set: no real CMS files to read")
+    return Path(os.environ[REAL_DATA])
+
+
+@pytest.fixture(scope="session")
+def nanoaod_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """500 synthetic events with generator and reconstructed columns."""
+    path = tmp_path_factory.mktemp("nanoaod") / "events.root"
+    write_events(path, [nanoaod_events(250, seed=1), nanoaod_events(250, seed=2, first_event=251)])
+    return path
