@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from samples import nanoaod_events
 
 from flashbench.nanoaod import write_events
+from samples import nanoaod_events
 
 REAL_DATA = "FLASHBENCH_REAL_DATA"
 

@@ -64,7 +64,7 @@ def _jets(rng: np.random.Generator, events: int) -> dict[str, ak.Array]:
     total = int(number.sum())
     rank = np.concatenate([np.arange(n) for n in number])
     columns = {
-        "pt": np.array([120.0, 70.0, 35.0, 26.0])[rank] * rng.uniform(0.8, 1.25, total) / 1.25 ** rank,
+        "pt": np.array([120.0, 70.0, 35.0, 26.0])[rank] * rng.uniform(0.8, 1.25, total) / 1.25**rank,
         "eta": np.where(rank % 2 == 0, 1, -1) * rng.normal(2.4, 0.8, total),
         "phi": rng.uniform(-np.pi, np.pi, total),
         "mass": rng.exponential(10, total),

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 import uproot
 from numpy.testing import assert_allclose, assert_array_equal
-from samples import nanoaod_events
 
 from flashbench.errors import InputError, SchemaError
 from flashbench.events import BRANCHES, GENERATOR_BRANCHES, RECO_BRANCHES, VERSIONS, Tier, columns, schema
 from flashbench.nanoaod import expand, infer_version, load_block, open_source, plan_blocks, require, write_events
+from samples import nanoaod_events
 
 EVERYTHING = (*columns(Tier.GEN), *RECO_BRANCHES)
 

@@ -51,9 +51,7 @@ def compare(
     chosen = [lists.find(known, key) for key in dict.fromkeys(process or ["vbf_hmm"])]
     console = Console()
     settings = Settings(events, seed, workers, runs, Cuts(leading_muon_pt=leading_muon_pt, trigger=trigger))
-    comparison = compare_processes(
-        chosen, names, settings, out, reference=reference, monitor=bars(console)
-    )
+    comparison = compare_processes(chosen, names, settings, out, reference=reference, monitor=bars(console))
     for key in dict.fromkeys(p.key for p in chosen):
         console.print(cutflow_table([run for run in comparison.runs if run.process == key]))
     console.print(comparison_table(comparison))

@@ -6,11 +6,12 @@ from operator import add
 
 import numpy as np
 import pytest
-from flashbench.analysis import Cutflow
-from flashbench.errors import RunError, SchemaError
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+
+from flashbench.analysis import Cutflow
+from flashbench.errors import RunError, SchemaError
 
 NAMES = ("all", "muons", "jets")
 WEIGHTS = st.floats(-1e6, 1e6, allow_subnormal=False)

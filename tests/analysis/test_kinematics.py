@@ -5,6 +5,10 @@ import warnings
 import numpy as np
 import pytest
 import vector
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
 from flashbench.analysis import (
     collins_soper,
     eta_gap,
@@ -16,9 +20,6 @@ from flashbench.analysis import (
     pt_balance,
     zeppenfeld,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
 
 MUON_MASS = 0.1056583755
 SEEDS = st.integers(0, 2**32 - 1)

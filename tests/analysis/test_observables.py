@@ -8,14 +8,15 @@ from dataclasses import fields
 from pathlib import Path
 
 import awkward as ak
-import flashbench.analysis
 import numpy as np
 import pytest
 from analysis_events import random_events, real_full_events, real_gen_events
-from flashbench.analysis import OBSERVABLES, REGIONS, Cuts, analyse, find_candidates, find_observable
-from flashbench.errors import UnknownNameError
 from numpy.testing import assert_allclose, assert_array_equal
 from reference_loop import cartesian, pair_mass
+
+import flashbench.analysis
+from flashbench.analysis import OBSERVABLES, REGIONS, Cuts, analyse, find_candidates, find_observable
+from flashbench.errors import UnknownNameError
 
 NAMES = [o.name for o in OBSERVABLES]
 ALWAYS = {"n_muons", "n_jets"}

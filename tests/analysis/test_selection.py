@@ -6,6 +6,12 @@ import awkward as ak
 import numpy as np
 import pytest
 from analysis_events import random_events, real_full_events, real_gen_events
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from reference_loop import cutflow as loop_cutflow
+from reference_loop import distance, good_jet, good_muon
+
 from flashbench.analysis import (
     REGIONS,
     Cuts,
@@ -17,11 +23,6 @@ from flashbench.analysis import (
     select_muons,
 )
 from flashbench.errors import CatalogueError, SchemaError, UnknownNameError
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
-from reference_loop import cutflow as loop_cutflow
-from reference_loop import distance, good_jet, good_muon
 
 PUBLISHED = Cuts()
 ALL_OPTIONS = Cuts(leading_muon_pt=26, trigger="HLT_IsoMu24")
