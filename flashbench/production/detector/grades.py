@@ -1,0 +1,113 @@
+"""Every number of the reference detector, and what differs between its two grades.
+
+FULL is tuned to public CMS performance figures (CMS, JINST 12 (2017) P10003 for particle flow; JINST 9 (2014) P10009
+for tracking; JINST 12 (2017) P02014 for jets) and to distributions of released NanoAOD. FAST makes the simplifications
+that fast simulations make (S. Abdullin et al., J. Phys. Conf. Ser. 331 (2011) 032049): tracks seeded by truth, no
+nuclear losses, no out-of-time collisions, narrower tails, a simpler forward calorimeter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flashbench.events import Tier
+from flashbench.production.ragged import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class PileupParameters:
+    """In-time and out-of-time collisions; the same for both grades but `late_energy`."""
+
+    mean: float = 33.0  # mean number of interactions over events
+    spread: float = 10.0
+    beam_spot: float = 35.0  # mm, rms along the beam
+    early_crossings: float = 12.2  # crossings summed in sumEOOT
+    late_crossings: float = 3.05
+    vertex_efficiency: float = 0.75  # of reconstructing the vertex of an added collision
+    late_energy: float = 0.10  # part of one crossing's calorimeter energy that leaks into this one; 0: none
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingParameters:
+    """Efficiencies, resolutions and fakes of the tracker."""
+
+    nuclear: float = 0.04  # interaction probability at eta = 0
+    nuclear_slope: float = 0.08  # added per unit of |eta| above 0.5, up to 2
+    efficiency: tuple[float, float, float] = (0.955, 0.93, 0.89)  # |eta| < 0.9, < 1.5, < 2.5
+    soft: float = 0.90  # factor below 1 GeV
+    muon: float = 0.99
+    crowding: float = 0.06  # loss per further track within 0.02 × 0.02
+    displaced: float = 0.6  # factor beyond 20 mm
+    d0_high: float = 11.5  # μm, asymptotic resolution of the transverse impact parameter
+    d0_low: float = 90.0  # μm GeV, multiple scattering
+    z0_high: float = 22.0  # μm
+    z0_low: float = 110.0  # μm GeV
+    tails: float = 0.05  # part of the tracks with `tail_width` times the resolution
+    tail_width: float = 3.0
+    fakes: float = 0.015  # fake tracks per real one
+    vertex_core: float = 0.2  # mm: tracks this near to the primary vertex are its own
+    vertex_window: float = 10.0  # mm: none farther away is
+
+
+@dataclass(frozen=True, slots=True)
+class CalorimeterParameters:
+    """Energy resolutions √(s²E + n² + c²E²), thresholds and cells; GeV."""
+
+    hadron: tuple[float, float] = (1.10, 0.10)  # stochastic √GeV, constant
+    electromagnetic: tuple[float, float, float] = (0.03, 0.12, 0.006)
+    forward_hadron: tuple[float, float] = (2.0, 0.12)
+    forward_electromagnetic: tuple[float, float] = (1.0, 0.05)
+    conversions: float = 0.10  # photon conversion probability that costs energy, at |eta| < 1
+    non_linearity: float = 0.10  # loss of hadron response at low energy
+    excess: float = 0.5  # neutral excess of a charged hadron's cluster counts above this many resolutions
+    photon_threshold: float = 0.5
+    hadron_threshold: float = 1.6
+    forward_threshold: float = 4.0
+    noise_cells: float = 4.0  # mean number of noise clusters an event
+
+
+@dataclass(frozen=True, slots=True)
+class MuonParameters:
+    """Muon reconstruction; probabilities of hadrons to look like a muon fall as 1/pt (GeV)."""
+
+    efficiency: float = 0.985  # of finding a muon in the chambers, above 5 GeV
+    barrel_momentum: float = 3.2  # GeV: muons of less momentum range out half of the time
+    in_flight: float = 0.022  # times 1 GeV/pt: a pion or kaon decays to a muon inside
+    punch_through: float = 0.012  # times 1 GeV/pt: a hadron's remains reach the first chamber
+    quality_noise: float = 1.0  # scale of the scatter of track-quality variables
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """One grade of the reference detector."""
+
+    tier: Tier
+    pileup: PileupParameters
+    tracking: TrackingParameters
+    calorimeter: CalorimeterParameters
+    muons: MuonParameters
+
+
+FULL = Grade(Tier.FULL, PileupParameters(), TrackingParameters(), CalorimeterParameters(), MuonParameters())
+FAST = Grade(
+    Tier.FAST,
+    PileupParameters(late_energy=0.0),
+    TrackingParameters(nuclear=0.0, nuclear_slope=0.0, crowding=0.0, displaced=0.8, d0_low=83.0, tails=0.01, fakes=0.0),
+    CalorimeterParameters(
+        hadron=(1.05, 0.085), forward_hadron=(1.8, 0.10), conversions=0.0, non_linearity=0.06, noise_cells=0.0
+    ),
+    MuonParameters(punch_through=0.003, quality_noise=0.8),
+)
+
+
+def grade_of(tier: Tier) -> Grade:
+    """The grade that fills a reconstructed tier."""
+    return {Tier.FULL: FULL, Tier.FAST: FAST}[tier]
+
+
+def stepwise(eta: FloatArray, edges: tuple[float, ...], values: tuple[float, ...]) -> FloatArray:
+    """values[i] where |eta| is in the i-th range; the last value beyond the last edge."""
+    import numpy as np
+
+    result: FloatArray = np.asarray(values)[np.searchsorted(np.asarray(edges), np.abs(eta), side="right")]
+    return result

@@ -1,0 +1,166 @@
+"""Charged particles → tracks: material, efficiency, resolution, fakes, and which vertex a track belongs to.
+
+Lengths in mm, momenta in GeV. Impact parameters are those of a straight line: the sagitta of a decay inside the beam
+pipe is far below the resolution.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flashbench.production.detector.grades import TrackingParameters, stepwise
+from flashbench.production.detector.kinds import CHARGED_HADRON, MUON
+from flashbench.production.ragged import Array, BoolArray, FloatArray, IntArray, Ragged, concatenate, from_rows, wrap
+
+ACCEPTANCE = 2.5
+LOWEST_PT = 0.4  # GeV
+_MICROMETRE = 1e-3  # mm
+_CELL = 0.02  # in eta and phi: tracks this close share hits
+
+
+def interacts(particles: Ragged, parameters: TrackingParameters, rng: np.random.Generator) -> BoolArray:
+    """Charged hadrons lost to a nuclear interaction in the tracker material; shape (rows,)."""
+    eta = np.abs(particles["eta"])
+    probability = parameters.nuclear + parameters.nuclear_slope * np.clip(eta - 0.5, 0, 1.5)
+    if not parameters.nuclear:
+        return np.zeros(particles.rows, dtype=bool)
+    lost: BoolArray = rng.random(particles.rows, dtype=np.float32) < probability
+    return lost & (particles["kind"] == CHARGED_HADRON) & (eta < ACCEPTANCE)
+
+
+def neighbours(particles: Ragged, mask: BoolArray) -> IntArray:
+    """For each row, the number of rows of `mask` in its cell of 0.02 × 0.02, itself included if in `mask`."""
+    eta = ((particles["eta"] + 10) / _CELL).astype(np.int64)
+    phi = (wrap(particles["phi"]) / _CELL + 500).astype(np.int64)
+    cell = (particles.event * 1024 + eta % 1024) * 1024 + phi
+    rows = np.nonzero(mask)[0]
+    _, inverse, size = np.unique(cell[rows], return_inverse=True, return_counts=True)
+    count = np.zeros(particles.rows, dtype=np.int64)
+    count[rows] = size[inverse]
+    return count
+
+
+def efficiency(particles: Ragged, parameters: TrackingParameters) -> FloatArray:
+    """Probability that a charged particle in acceptance becomes a track; shape (rows,)."""
+    charged = (particles["charge"] != 0) & (np.abs(particles["eta"]) < ACCEPTANCE)
+    found = stepwise(particles["eta"], (0.9, 1.5), parameters.efficiency)
+    found = np.where(particles["pt"] < 1.0, found * parameters.soft, found)
+    radius = np.hypot(particles["x"], particles["y"])
+    found = np.where(radius > 20.0, found * parameters.displaced * np.exp(-radius / 400.0), found)
+    if parameters.crowding:
+        hard = charged & (particles["pt"] > 1.0) & particles["signal"]
+        others = np.maximum(neighbours(particles, hard) - 1, 0)
+        found = found * np.clip(1 - parameters.crowding * others, 0.4, 1.0)
+    found = np.where((particles["kind"] == MUON) & (particles["pt"] > 2.0), parameters.muon, found)
+    return np.where(charged & (particles["pt"] > LOWEST_PT), found, 0.0)
+
+
+def impact(particles: Ragged) -> tuple[FloatArray, FloatArray]:
+    """True transverse (signed) and longitudinal impact parameters with respect to the hard vertex, mm."""
+    x, y, phi = particles["x"], particles["y"], particles["phi"]
+    transverse = x * np.sin(phi) - y * np.cos(phi)
+    along = x * np.cos(phi) + y * np.sin(phi)
+    return transverse, particles["z"] + particles["dz"] - along * np.sinh(particles["eta"])
+
+
+def resolutions(pt: Array, eta: Array, parameters: TrackingParameters) -> tuple[Array, Array, Array]:
+    """Errors of pt (relative), d0 (mm) and z0 (mm) of a track; each of shape (rows,)."""
+    eta = np.abs(eta)
+    scattering = 0.007 + 0.006 * np.clip(eta - 0.8, 0, 2)
+    relative = np.hypot(scattering, 1.6e-4 * pt * (1 + np.clip(eta - 1.5, 0, 1)))
+    soft = np.cosh(eta) / np.maximum(pt, 0.3)
+    d0 = (parameters.d0_high + parameters.d0_low * soft / np.sqrt(np.cosh(eta))) * _MICROMETRE
+    z0 = (parameters.z0_high * np.sqrt(np.cosh(eta)) + parameters.z0_low * soft) * _MICROMETRE
+    return relative, d0, z0
+
+
+def measure(
+    particles: Ragged, rows: IntArray, parameters: TrackingParameters, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Measured parameters of the tracks of `rows`, and the errors that the fit would quote."""
+    pt, eta = particles["pt"][rows], particles["eta"][rows]
+    relative, d0_error, z0_error = resolutions(pt, eta, parameters)
+    n = len(rows)
+    tail = np.where(rng.random(n, dtype=np.float32) < parameters.tails, parameters.tail_width, 1.0)
+    noise = rng.standard_normal((3, n), dtype=np.float32)
+    quoted = rng.lognormal(0.0, 0.18, n).astype(np.float32)
+    d0, z0 = impact(particles)
+    return {
+        "pt": pt * np.maximum(1 + relative * tail * noise[0], 0.05),
+        "pt_error": pt * relative * quoted,
+        "eta": eta,
+        "phi": particles["phi"][rows],
+        "d0": d0[rows] + d0_error * tail * noise[1],
+        "d0_error": d0_error * quoted,
+        "z0": z0[rows] + z0_error * tail * noise[2],
+        "z0_error": z0_error * quoted,
+    }
+
+
+def tracks(particles: Ragged, lost: BoolArray, parameters: TrackingParameters, rng: np.random.Generator) -> Ragged:
+    """Reconstructed tracks.
+
+    Args:
+        particles: pt, eta, phi, mass, charge, kind, x, y, z, dz, signal, genPart.
+        lost: charged hadrons that interacted before they could be tracked.
+
+    Returns:
+        Measured parameters and errors, and of the particle behind the track: charge, kind, signal, genPart,
+        `particle` (its row, −1 for a fake).
+    """
+    found = rng.random(particles.rows, dtype=np.float32) < efficiency(particles, parameters)
+    rows = np.nonzero(found & ~lost)[0]
+    columns = measure(particles, rows, parameters, rng)
+    columns |= {name: particles[name][rows] for name in ("charge", "kind", "signal", "genPart")}
+    columns["particle"] = rows
+    counts = np.bincount(particles.event[rows], minlength=particles.events).astype(np.int64)
+    real = Ragged(counts, columns)
+    return concatenate(real, fakes(real, parameters, rng)) if parameters.fakes else real
+
+
+def primary(found: Ragged, vertices: Ragged, parameters: TrackingParameters) -> BoolArray:
+    """Tracks that charged-hadron subtraction keeps: nearer to the primary vertex than to any other.
+
+    Args:
+        found: tracks, with z0 in mm from the primary vertex.
+        vertices: reconstructed pile-up vertices, `z` in mm from the primary one.
+
+    Returns:
+        Shape (tracks,). A track within `vertex_core` of the primary vertex is always its own.
+    """
+    span = 1e4  # mm: longer than the detector, so that events do not mix in one sorted list
+    lines = np.sort(vertices["z"] + vertices.event * span)
+    if not len(lines):
+        return np.ones(found.rows, dtype=bool)
+    position = found["z0"].astype(np.float64) + found.event * span
+    right = np.clip(np.searchsorted(lines, position), 1, max(len(lines) - 1, 1))
+    left = np.abs(position - lines[right - 1])
+    other = np.minimum(left, np.abs(position - lines[np.minimum(right, len(lines) - 1)]))
+    distance = np.abs(found["z0"])
+    kept: BoolArray = (distance < parameters.vertex_core) | (distance <= other)
+    return kept & (distance < parameters.vertex_window)
+
+
+def fakes(real: Ragged, parameters: TrackingParameters, rng: np.random.Generator) -> Ragged:
+    """Combinatorial tracks: near real ones, soft, badly measured; as many as the crowd invites."""
+    seeds = np.nonzero(rng.random(real.rows) < parameters.fakes)[0]
+    n = len(seeds)
+    pt = np.minimum(LOWEST_PT + rng.pareto(2.0, n), 30.0)
+    eta = np.clip(real["eta"][seeds] + rng.normal(0, 0.15, n), -ACCEPTANCE, ACCEPTANCE)
+    _, d0_error, z0_error = resolutions(pt, eta, parameters)
+    columns: dict[str, Array] = {
+        "pt": pt,
+        "pt_error": 0.1 * pt,
+        "eta": eta,
+        "phi": wrap(real["phi"][seeds] + rng.normal(0, 0.15, n)),
+        "d0": rng.standard_t(2, n) * 8 * d0_error,
+        "d0_error": d0_error,
+        "z0": real["z0"][seeds] + rng.standard_t(2, n) * 5 * z0_error,
+        "z0_error": z0_error,
+        "charge": rng.choice(np.array([-1, 1], dtype=np.int8), n),
+        "kind": np.full(n, CHARGED_HADRON, dtype=np.int8),
+        "signal": np.zeros(n, dtype=bool),
+        "genPart": np.full(n, -1),
+        "particle": np.full(n, -1),
+    }
+    return from_rows(real.event[seeds], real.events, columns)
