@@ -17,7 +17,7 @@ Events = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of sample production and simulators.")]
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes; the result does not depend on it.")]
-Runs = Annotated[Path, typer.Option(help="Folder of the runs, <runs>/<process>/<simulator>.")]
+Runs = Annotated[Path, typer.Option(help="Folder of the runs, RUNS/PROCESS/SIMULATOR.")]
 LeadingMuonPt = Annotated[
     float | None,
     typer.Option(min=0, help="pT threshold of the leading muon in GeV; the published analysis asks 26. Default: none."),

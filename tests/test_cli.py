@@ -1,0 +1,159 @@
+"""The command as a user types it: in a process of its own, exit code and all."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import uproot
+from samples import nanoaod_events
+
+from flashbench.nanoaod import write_events
+
+COMMAND = Path(sys.executable).with_name("flashbench")
+VERBS = [[], ["run"], ["compare"], ["samples"], ["samples", "make"], ["simulators"], ["processes"]]
+
+
+def call(folder, *arguments, **environment):
+    variables = {**os.environ, "COLUMNS": "200", "FLASHBENCH_CACHE": str(folder / "cache"), **environment}
+    return subprocess.run(
+        [COMMAND, *map(str, arguments)], cwd=folder, env=variables, capture_output=True, text=True, check=False
+    )
+
+
+def refused(done, *words):
+    assert done.returncode not in (0, -11), done.stdout
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+    return done
+
+
+def one_line(done, *words):
+    refused(done, *words)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(tmp_path, verb):
+    done = call(tmp_path, *verb, "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+    assert "flashbench" in done.stdout.split("Usage")[1]
+
+
+def test_version(tmp_path):
+    assert re.fullmatch(r"flashbench \d+\.\d+\.\d+\n", call(tmp_path, "--version").stdout)
+
+
+def test_import_is_light():
+    code = "import sys, flashbench.cli; print([m for m in ('numpy', 'awkward', 'uproot', 'rich') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_run_prints_the_cutflow_and_writes_the_run(tmp_path, nanoaod_file):
+    done = call(tmp_path, "run", "--sim", "full", "--input", nanoaod_file)
+    assert done.returncode == 0, done.stderr
+    assert "opposite-charge pair" in done.stdout
+    folder = tmp_path / "runs" / "events" / "full"
+    assert {p.name for p in folder.iterdir()} == {"parts", "cutflow.json", "histograms.json", "manifest.json"}
+    assert json.loads((folder / "manifest.json").read_text())["events"] == {"expected": 500, "read": 500}
+
+
+def test_compare_writes_report_metrics_histograms_and_plots(tmp_path, nanoaod_file):
+    catalogue = tmp_path / "my.toml"
+    catalogue.write_text(f'[processes.toy]\nlabel = "Toy <b>&"\nfiles.full = ["{nanoaod_file}"]\n')
+    done = call(tmp_path, "compare", "full", "gen", "--process", "toy", "--catalogue", catalogue)
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "comparison"
+    assert {"report.html", "metrics.json", "histograms.json", "plots"} <= {p.name for p in out.iterdir()}
+    assert len(list((out / "plots").rglob("*.png"))) == len(list((out / "plots").rglob("*.pdf"))) > 10
+    page = (out / "report.html").read_text()
+    assert "Toy &lt;b&gt;&amp;" in page
+    assert "Toy <b>" not in page
+    metrics = json.loads((out / "metrics.json").read_text())
+    wanted = {"process", "region", "observable", "simulator", "reference", "metric", "value", "error", "n_events"}
+    assert all(set(record) >= wanted for record in metrics["records"])
+    assert {"yield_ratio", "wasserstein", "chi2_ndf", "chi2_p", "ks"} <= {r["metric"] for r in metrics["records"]}
+
+
+def test_listings_say_where_things_come_from(tmp_path):
+    assert "flashbench.simulators.gen" in call(tmp_path, "simulators").stdout
+    processes = call(tmp_path, "processes").stdout
+    assert all(name in processes for name in ("vbf_hmm", "dy2j", "t1tttt", "built-in"))
+
+
+def test_missing_file(tmp_path):
+    one_line(call(tmp_path, "run", "--sim", "full", "--input", "none.root"), "none.root: no such file")
+
+
+def test_directory(tmp_path):
+    one_line(call(tmp_path, "run", "--sim", "full", "--input", tmp_path), "is a directory", "*.root")
+
+
+def test_text_file(tmp_path):
+    (tmp_path / "text.root").write_text("text")
+    one_line(call(tmp_path, "run", "--sim", "full", "--input", "text.root"), "text.root: not a readable ROOT file")
+
+
+def test_truncated_file(tmp_path, nanoaod_file):
+    raw = nanoaod_file.read_bytes()
+    (tmp_path / "half.root").write_bytes(raw[: len(raw) // 2])
+    one_line(call(tmp_path, "run", "--sim", "full", "--input", "half.root"), "half.root", "truncated")
+
+
+def test_file_without_events(tmp_path):
+    with uproot.recreate(tmp_path / "x.root") as file:
+        file.mktree("Runs", {"a": "int32"})
+    one_line(call(tmp_path, "run", "--sim", "full", "--input", "x.root"), "no tree 'Events' (found: Runs)")
+
+
+def test_nan_leaves_no_output(tmp_path):
+    import awkward as ak
+    import numpy as np
+
+    events = nanoaod_events(20, seed=1)
+    flat = np.array(ak.flatten(events.Jet.pt))
+    flat[0] = np.nan
+    events = ak.with_field(events, ak.with_field(events.Jet, ak.unflatten(flat, ak.num(events.Jet)), "pt"), "Jet")
+    write_events(tmp_path / "nan.root", [events])
+    one_line(call(tmp_path, "run", "--sim", "full", "--input", "nan.root"), "Jet_pt: not finite in entry")
+    assert [p for p in (tmp_path / "runs").rglob("*") if p.is_file()] == [] if (tmp_path / "runs").exists() else True
+
+
+def test_unknown_names_suggest_near_ones(tmp_path):
+    one_line(call(tmp_path, "run", "--sim", "ful", "--process", "dy2j"), "no simulator named 'ful'", "full")
+    one_line(call(tmp_path, "run", "--sim", "full", "--process", "dyj2"), "no process named 'dyj2'", "dy2j")
+    one_line(call(tmp_path, "compare", "full", "gne"), "no simulator named 'gne'", "gen")
+
+
+def test_folds_of_a_deterministic_simulator(tmp_path, nanoaod_file):
+    one_line(call(tmp_path, "run", "--sim", "full@5", "--input", nanoaod_file), "not stochastic")
+
+
+def test_nothing_to_compare(tmp_path):
+    assert refused(call(tmp_path, "compare", "full"), "at least two").returncode == 2
+    assert refused(call(tmp_path, "run", "--sim", "full"), "--process").returncode == 2
+
+
+def test_bad_catalogue(tmp_path):
+    (tmp_path / "my.toml").write_text("[processes.a]\nlabel = 3\n")
+    one_line(call(tmp_path, "processes", "--catalogue", "my.toml"), "my.toml: processes.a.label")
+
+
+def test_real_events_through_both_backends(tmp_path, real_data):
+    path = real_data / "NanoAODv5_sample.root"
+    for sim in ("full", "gen"):
+        done = call(tmp_path, "run", "--sim", sim, "--input", path)
+        assert done.returncode == 0, done.stderr
+        assert "1,000" in done.stdout
+
+
+def test_collision_data_runs_as_full_and_is_refused_as_gen(tmp_path, real_data):
+    path = real_data / "nano_dimuon.root"
+    assert call(tmp_path, "run", "--sim", "full", "--input", path).returncode == 0
+    one_line(call(tmp_path, "run", "--sim", "gen", "--input", path), "GenJet_pt", "GenPart_pdgId", "collision data")
