@@ -1,1 +1,124 @@
-"""."""
+"""Runs in, a verdict out: metrics, histograms, figures and a page that compare simulators of the same events.
+
+What to use when: `compare` for everything, from `flashbench.results.load_run`; `write_histograms` for one
+run;
+`cutflow_table` and `comparison_table` for the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flashbench.compare.console import comparison_table, cutflow_table
+from flashbench.compare.metrics import METRICS, Metric, MetricRecord
+from flashbench.compare.verdict import Verdict
+
+if TYPE_CHECKING:
+    from flashbench.compare.plots import Picture
+    from flashbench.results import RunResult
+
+__all__ = [
+    "METRICS",
+    "Comparison",
+    "Metric",
+    "MetricRecord",
+    "Verdict",
+    "compare",
+    "comparison_table",
+    "cutflow_table",
+    "write_histograms",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A finished comparison.
+
+    Attributes:
+        out: folder of `report.html`, `metrics.json`, `histograms.json` and `plots/`.
+        references: process to the simulator that the others were compared with.
+        replicas: of the bootstrap.
+    """
+
+    out: Path
+    runs: tuple[RunResult, ...]
+    references: dict[str, str]
+    metrics: tuple[MetricRecord, ...]
+    verdicts: tuple[Verdict, ...]
+    pictures: tuple[Picture, ...]
+    replicas: int
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.out / "report.html"
+
+
+def compare(
+    runs: Sequence[RunResult],
+    out: Path,
+    *,
+    reference: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    workers: int = 1,
+) -> Comparison:
+    """Compare the simulators of each process with a reference, and write metrics, histograms, figures and
+    report.
+
+    Every file appears whole or not at all; figures come first and the report last.
+
+    Args:
+        runs: finished runs of one or several processes.
+        out: folder to write to, made if need be.
+        reference: simulator to compare with; None for `full` where a process has it, else its first run.
+        progress: called with figures done and in all.
+        workers: processes that draw figures. More than 1 starts new interpreters: guard a script's main code
+            by
+            `if __name__ == "__main__"`.
+
+    Raises:
+        RunError: nothing to compare, or runs of one process of different generator events.
+        UnknownNameError: a process has no run of that reference.
+    """
+    from flashbench import __version__
+    from flashbench.analysis import OBSERVABLES
+    from flashbench.compare import histograms, metrics
+    from flashbench.compare.documents import HistogramDocument
+    from flashbench.compare.pairing import pair_runs
+    from flashbench.compare.plots import drawing_of, save_all
+    from flashbench.compare.report import render
+    from flashbench.compare.verdict import judge
+    from flashbench.stats import REPLICAS
+    from flashbench.storage import write_json, write_text
+
+    processes = pair_runs(runs, reference)
+    records: list[MetricRecord] = []
+    drawings, document = [], HistogramDocument()
+    for process in processes:
+        overlays, yields = histograms.fill(process, OBSERVABLES, REPLICAS)
+        records += metrics.measure(overlays, yields)
+        drawings += [drawing_of(overlay) for overlay in overlays]
+        document.add(overlays)
+    pictures = save_all(drawings, out / "plots", workers=workers, progress=progress)
+    write_json(out / "metrics.json", metrics.to_document(records, version=__version__, replicas=REPLICAS))
+    write_json(out / "histograms.json", document.content)
+    comparison = Comparison(
+        out,
+        tuple(paired.run for process in processes for paired in process.all),
+        {process.process: process.reference.run.simulator for process in processes},
+        *(tuple(records), judge(records), pictures, REPLICAS),
+    )
+    write_text(comparison.report, render(comparison))
+    return comparison
+
+
+def write_histograms(runs: Sequence[RunResult], path: Path) -> None:
+    """Write the standard histograms of runs as UHI JSON, without comparing them."""
+    from flashbench.analysis import OBSERVABLES
+    from flashbench.compare.documents import histograms_of
+    from flashbench.storage import write_json
+
+    write_json(path, histograms_of(runs, OBSERVABLES).content)

@@ -147,7 +147,7 @@ def bootstrap_sums(keys: KeyArray, content: Any, replicas: int = REPLICAS) -> Fl
             touched = np.flatnonzero(np.diff(chunk.indptr))
             weights = poisson_weights(keys[start : start + step][touched], 0, replicas)
             sums += chunk[:, touched] @ weights.astype(np.float64)
-    return sums.T.copy()
+    return sums.T
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,13 +60,15 @@ def cumulative_difference(
     Returns:
         The distinct points in ascending order, and U(x) - V(x) at each.
     """
-    distinct, index = np.unique(np.concatenate([first[0], second[0]]), return_inverse=True)
-    of_first, of_second = np.split(index, [len(first[0])])
-    cumulative = [
+    points = np.concatenate([first[0], second[0]])
+    distinct = np.asarray(np.unique(points), dtype=np.float64)
+    of_first, of_second = np.split(np.searchsorted(distinct, points), [len(first[0])])
+    cumulative: list[FloatArray] = [
         np.cumsum(np.bincount(rows, weights=mass / mass.sum(), minlength=len(distinct)))
         for rows, mass in ((of_first, first[1]), (of_second, second[1]))
     ]
-    return distinct, cumulative[0] - cumulative[1]
+    gap: FloatArray = cumulative[0] - cumulative[1]
+    return distinct, gap
 
 
 def wasserstein(

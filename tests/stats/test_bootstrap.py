@@ -6,13 +6,14 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from flashbench.errors import StatisticsError
-from flashbench.stats import bootstrap_sums, contributions, event_keys, paired_ratio, poisson_weights
-from flashbench.stats.bootstrap import splitmix64
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
+
+from flashbench.errors import StatisticsError
+from flashbench.stats import bootstrap_sums, contributions, event_keys, paired_ratio, poisson_weights
+from flashbench.stats.bootstrap import splitmix64
 
 
 def keys_of(n: int, run: int = 1) -> np.ndarray:

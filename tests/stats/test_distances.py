@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose
+from scipy import sparse, stats
+
 from flashbench.errors import StatisticsError
 from flashbench.stats import (
     chi_square,
@@ -13,11 +19,6 @@ from flashbench.stats import (
     paired_covariance,
     wasserstein,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from numpy.testing import assert_allclose
-from scipy import sparse, stats
 
 finite = st.floats(-1e3, 1e3)
 samples = st.integers(1, 30).flatmap(lambda n: arrays(np.float64, n, elements=finite))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hist
 import numpy as np
 import pytest
-from flashbench.errors import StatisticsError
-from flashbench.stats import density, density_of, mean_error
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+
+from flashbench.errors import StatisticsError
+from flashbench.stats import density, density_of, mean_error
 
 
 def filled(storage: object) -> hist.Hist:

@@ -1,0 +1,233 @@
+"""How far a simulator is from the reference, as numbers with errors: the registry of metrics and their
+records.
+
+A new metric is one function and one entry of `METRICS`; records, tables and the report follow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flashbench.compare.histograms import Overlay, Spectrum, Yield
+from flashbench.errors import StatisticsError
+from flashbench.stats import ChiSquare, chi_square, kolmogorov_smirnov, paired_ratio, wasserstein
+
+FloatArray = NDArray[np.float64]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRecord:
+    """One line of `metrics.json`.
+
+    Attributes:
+        observable: None for a number of the region itself (its yield).
+        value, error: None where undefined for these entries (no events, no degree of freedom).
+        n_events: generated events that both simulators started from.
+    """
+
+    process: str
+    region: str
+    observable: str | None
+    simulator: str
+    reference: str
+    metric: str
+    value: float | None
+    error: float | None
+    n_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number that compares one spectrum with the reference's.
+
+    Attributes:
+        function: of (simulator, reference, upper edges of the cells) to value and error, either None.
+        higher_is_better: None where neither is (a ratio).
+    """
+
+    name: str
+    label: str
+    definition: str
+    higher_is_better: bool | None
+    function: Callable[[Spectrum, Spectrum, FloatArray], tuple[float | None, float | None]]
+
+
+def _yield_ratio(simulator: Spectrum, reference: Spectrum, _: FloatArray) -> tuple[float, float]:
+    return _ratio(
+        *(float(simulator.weights.sum()), float(reference.weights.sum())),
+        *(simulator.replicas.sum(axis=1), reference.replicas.sum(axis=1)),
+    )
+
+
+def _ratio(top: float, bottom: float, tops: FloatArray, bottoms: FloatArray) -> tuple[float, float]:
+    ratio = paired_ratio(top, bottom, tops, bottoms)
+    return float(ratio.value), float(ratio.error)
+
+
+def _cumulative_gap(simulator: Spectrum, reference: Spectrum) -> tuple[FloatArray, FloatArray]:
+    """Difference of the cumulative distributions at the cell edges: nominal (cells,), in replicas (replicas,
+    cells).
+
+    Replicas that lost all weight of either simulator are left out.
+    """
+    gaps, usable = [], np.ones(len(simulator.cell_replicas), dtype=bool)
+    for spectrum in (simulator, reference):
+        totals = spectrum.cell_replicas.sum(axis=1)
+        usable &= totals > 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gaps.append(np.cumsum(spectrum.cell_replicas, axis=1) / totals[:, np.newaxis])
+    replicas = (gaps[0] - gaps[1])[usable]
+    if len(replicas) < max(2, usable.size / 2) or not simulator.cells.sum() or not reference.cells.sum():
+        raise StatisticsError("cumulative_gap", "too few events for a bootstrap")
+    nominal = [np.cumsum(spectrum.cells) / spectrum.cells.sum() for spectrum in (simulator, reference)]
+    return nominal[0] - nominal[1], replicas
+
+
+def _wasserstein(simulator: Spectrum, reference: Spectrum, quantiles: FloatArray) -> tuple[float, float | None]:
+    distance = wasserstein(simulator.values, reference.values, simulator.weights, reference.weights)
+    try:
+        _, gaps = _cumulative_gap(simulator, reference)
+    except StatisticsError:
+        return distance, None
+    return distance, float(np.std(np.abs(gaps[:, :-1]) @ np.diff(quantiles), ddof=1))
+
+
+def _ks(simulator: Spectrum, reference: Spectrum, _: FloatArray) -> tuple[float, float | None]:
+    result = kolmogorov_smirnov(simulator.values, reference.values, simulator.weights, reference.weights)
+    try:
+        _, gaps = _cumulative_gap(simulator, reference)
+    except StatisticsError:
+        return result.statistic, None
+    return result.statistic, float(np.std(np.abs(gaps).max(axis=1), ddof=1))
+
+
+def _ks_p(simulator: Spectrum, reference: Spectrum, _: FloatArray) -> tuple[float, None]:
+    gap, gaps = _cumulative_gap(simulator, reference)
+    larger = np.count_nonzero(np.abs(gaps - gap).max(axis=1) >= np.abs(gap).max())
+    return (1 + larger) / (1 + len(gaps)), None
+
+
+def _chi_square(simulator: Spectrum, reference: Spectrum) -> ChiSquare:
+    if not len(simulator.values) and not len(reference.values):
+        raise StatisticsError("chi_square", "both histograms are empty")
+    return chi_square(simulator.sums, reference.sums, simulator.covariance)
+
+
+def _chi_square_reduced(simulator: Spectrum, reference: Spectrum, _: FloatArray) -> tuple[float, None]:
+    return _chi_square(simulator, reference).reduced, None
+
+
+def _chi_square_p(simulator: Spectrum, reference: Spectrum, _: FloatArray) -> tuple[float, None]:
+    return _chi_square(simulator, reference).p_value, None
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        "yield_ratio",
+        "Yield ratio",
+        "Sum of weights of the entries over that of the reference. Error: paired bootstrap over generator events.",
+        None,
+        _yield_ratio,
+    ),
+    Metric(
+        "wasserstein",
+        "W₁",
+        "Wasserstein-1 distance of the normalised distributions, unbinned, in the unit of the observable. "
+        "Error: paired bootstrap.",
+        False,
+        _wasserstein,
+    ),
+    Metric(
+        "chi2_ndf",
+        "χ²/ndf",
+        "χ² of the bin contents, under- and overflow included and not normalised, with the covariance of "
+        "simulators that share generator events, over its degrees of freedom.",
+        False,
+        _chi_square_reduced,
+    ),
+    Metric("chi2_p", "p(χ²)", "Probability of a larger χ² by chance.", True, _chi_square_p),
+    Metric(
+        "ks",
+        "KS",
+        "Largest difference of the normalised cumulative distributions, unbinned. Error: paired bootstrap.",
+        False,
+        _ks,
+    ),
+    Metric(
+        "ks_p",
+        "p(KS)",
+        "Probability of a larger KS by chance, from the paired bootstrap centred on the difference seen; "
+        "no smaller than 1/(replicas + 1).",
+        True,
+        _ks_p,
+    ),
+)
+
+
+def measure(overlays: Sequence[Overlay], yields: Sequence[Yield]) -> Iterator[MetricRecord]:
+    """Records of every metric of overlays, then of the yields of all regions, of one process."""
+    for overlay in overlays:
+        for spectrum in overlay.others:
+            for metric in METRICS:
+                value, error = _try(metric, spectrum, overlay)
+                names = (overlay.process, overlay.region.name, overlay.observable.name, spectrum.simulator)
+                yield MetricRecord(*(*names, overlay.reference.simulator, metric.name), value, error, overlay.n_events)
+    if overlays:
+        yield from _yield_records(overlays[0], yields)
+
+
+def _yield_records(example: Overlay, yields: Sequence[Yield]) -> Iterator[MetricRecord]:
+    reference = {each.region.name: each for each in yields if each.simulator == example.reference.simulator}
+    for each in yields:
+        base = reference[each.region.name]
+        if each is base:
+            continue
+        try:
+            value, error = map(_finite, _ratio(each.value, base.value, each.replicas, base.replicas))
+        except StatisticsError:
+            value = error = None
+        yield MetricRecord(
+            process=example.process,
+            region=each.region.name,
+            observable=None,
+            simulator=each.simulator,
+            reference=base.simulator,
+            metric="yield_ratio",
+            value=value,
+            error=error,
+            n_events=example.n_events,
+        )
+
+
+def _try(metric: Metric, spectrum: Spectrum, overlay: Overlay) -> tuple[float | None, float | None]:
+    try:
+        value, error = metric.function(spectrum, overlay.reference, overlay.quantiles)
+    except StatisticsError:
+        return None, None
+    return _finite(value), _finite(error)
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
+
+
+def to_document(records: Sequence[MetricRecord], *, version: str, replicas: int) -> dict[str, Any]:
+    """`metrics.json`: what the metrics are, and the records."""
+    return {
+        "schema": "flashbench.metrics",
+        "version": SCHEMA_VERSION,
+        "flashbench": version,
+        "bootstrap_replicas": replicas,
+        "metrics": [
+            {"name": m.name, "definition": m.definition, "higher_is_better": m.higher_is_better} for m in METRICS
+        ],
+        "records": [asdict(record) for record in records],
+    }
