@@ -78,16 +78,14 @@ def _cumulative_gap(simulator: Spectrum, reference: Spectrum) -> tuple[FloatArra
 
     Replicas that lost all weight of either simulator are left out.
     """
-    gaps, usable = [], np.ones(len(simulator.cell_replicas), dtype=bool)
-    for spectrum in (simulator, reference):
-        totals = spectrum.cell_replicas.sum(axis=1)
-        usable &= totals > 0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gaps.append(np.cumsum(spectrum.cell_replicas, axis=1) / totals[:, np.newaxis])
-    replicas = (gaps[0] - gaps[1])[usable]
-    if len(replicas) < max(2, usable.size / 2) or not simulator.cells.sum() or not reference.cells.sum():
+    pair = (simulator, reference)
+    totals = [spectrum.cell_replicas.sum(axis=1) for spectrum in pair]
+    usable = (totals[0] > 0) & (totals[1] > 0)
+    if usable.sum() < max(2, usable.size / 2) or not simulator.cells.sum() or not reference.cells.sum():
         raise StatisticsError("cumulative_gap", "too few events for a bootstrap")
-    nominal = [np.cumsum(spectrum.cells) / spectrum.cells.sum() for spectrum in (simulator, reference)]
+    shares = [s.cell_replicas[usable] / total[usable, np.newaxis] for s, total in zip(pair, totals, strict=True)]
+    replicas = np.cumsum(shares[0], axis=1) - np.cumsum(shares[1], axis=1)
+    nominal = [np.cumsum(spectrum.cells) / spectrum.cells.sum() for spectrum in pair]
     return nominal[0] - nominal[1], replicas
 
 

@@ -37,6 +37,9 @@ def render(comparison: Comparison) -> str:
         verdicts=comparison.verdicts,
         labels={run.process: run.process_label for run in comparison.runs},
         simulators={run.simulator: run.simulator_label for run in comparison.runs},
+        anchors={
+            (d.process, d.region, d.observable): d.name for d in (picture.drawing for picture in comparison.pictures)
+        },
         processes=[_process(comparison, process) for process in processes],
         metrics=METRICS,
         yield_regions=YIELD_REGIONS,
