@@ -38,6 +38,8 @@ def _bar(console: Console, stage: str) -> Iterator[Report]:
     with Progress(*layout, TimeRemainingColumn(elapsed_when_finished=True), console=console) as progress:
         task = progress.add_task(stage, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+        if progress.tasks[0].total is None:
+            progress.update(task, completed=0, total=0, description=f"{stage}: nothing to do")
 
 
 @contextmanager
@@ -48,4 +50,5 @@ def _lines(console: Console, stage: str) -> Iterator[Report]:
         seen.update(done=done, total=total)
 
     yield report
-    console.print(f"{stage}: {seen['done']:,} of {seen['total']:,}", highlight=False, markup=False)
+    state = f"{seen['done']:,} of {seen['total']:,}" if seen["total"] else "nothing to do"
+    console.print(f"{stage}: {state}", highlight=False, markup=False)
