@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from flashbench.compare.plots.drawing import Curve, Drawing
 from flashbench.compare.plots.style import REFERENCE, Look, looks
 
+_NOTE = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
 _NARROWEST, _WIDEST = 0.1, 1.0  # half range of the ratio axis
 
 
@@ -147,7 +148,8 @@ def _finish_ratio(axes: Axes, drawing: Drawing) -> None:
         beyond += int(np.count_nonzero(np.abs(curve.ratio[known] - 1) > half))
     if beyond:
         note = f"{beyond} bin{'s' if beyond > 1 else ''} beyond the range"
-        axes.text(0.99, 0.05, note, transform=axes.transAxes, ha="right", va="bottom", fontsize=10.5, color="#444444")
+        where: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "bottom"}
+        axes.text(0.99, 0.05, note, fontsize=10.5, color="#333333", bbox=_NOTE, **where)
 
 
 def _half_range(drawing: Drawing) -> float:

@@ -80,7 +80,7 @@ def applied() -> AbstractContextManager[None]:
         "xtick.minor.size": 4,
         "ytick.major.size": 8,
         "ytick.minor.size": 4,
-        "pdf.fonttype": 42,
+        "pdf.fonttype": 3,  # the fonts are OpenType, which Matplotlib mislabels as 42
         "figure.facecolor": "white",
         "savefig.facecolor": "white",
     }
