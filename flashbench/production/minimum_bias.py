@@ -33,7 +33,7 @@ class PoolSettings:
 
     events: int = 10_000
     seed: int = 20_180
-    version: int = 1
+    version: int = 2
 
     def key(self) -> str:
         facts = [self.events, self.seed, self.version, PARTS, COMMON, MINIMUM_BIAS]
@@ -71,8 +71,8 @@ def visible_somewhere(particles: Ragged) -> BoolArray:
     """Particles that leave a trace in at least one grade: thresholds in GeV of pt (central) or energy (forward)."""
     eta = np.abs(particles["eta"])
     energy = np.hypot(particles["pt"] * np.cosh(eta), particles["mass"])
-    central = np.where(particles["charge"] != 0, particles["pt"] > 0.4, particles["pt"] > 0.2)
-    seen: BoolArray = np.where(eta < 2.5, central, np.where(eta < 3.0, particles["pt"] > 0.2, energy > 1.5))
+    central = np.where(particles["charge"] != 0, particles["pt"] > 0.25, particles["pt"] > 0.2)
+    seen: BoolArray = np.where(eta < 2.65, central, np.where(eta < 3.0, particles["pt"] > 0.2, energy > 1.0))
     return seen & (eta < 5.2)
 
 

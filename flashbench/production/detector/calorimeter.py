@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flashbench.production.detector.grades import CalorimeterParameters
+from flashbench.production.detector.grades import CalorimeterParameters, stepwise
 from flashbench.production.detector.kinds import (
     CHARGED_HADRON,
     ELECTRON,
@@ -14,10 +14,12 @@ from flashbench.production.detector.kinds import (
     PHOTON,
 )
 from flashbench.production.ragged import Array, BoolArray, FloatArray, Ragged, concatenate, from_rows, wrap
+from flashbench.production.streams import stream
 
 ACCEPTANCE = 5.2
 FORWARD_ETA = 3.0
 _ENDCAP_ETA = 1.4
+_COARSE_ETA = 2.5  # cells are twice as large between here and the forward calorimeter
 _CURLING_PT = 0.75  # GeV: charged particles below do not reach the barrel
 _BENDING = 0.735  # GeV: sine of the turn in the field up to the calorimeter is this over pt
 _CELLS = {PHOTON: 0.035, NEUTRAL_HADRON: 0.087, FORWARD: 0.175}  # size in eta and phi
@@ -37,9 +39,9 @@ def reaches(particles: Ragged) -> BoolArray:
     return reached
 
 
-def hadron_response(energy: Array, parameters: CalorimeterParameters) -> Array:
-    """Mean measured over true energy of hadrons: the loss of a non-compensating calorimeter at low energy."""
-    return 1 - parameters.non_linearity * 10.0 / (10.0 + energy)
+def response(energy: Array, electromagnetic: BoolArray, parameters: CalorimeterParameters) -> Array:
+    """Mean measured over true energy, E / (E + E₀): soft showers lose what stays below the cells' suppression."""
+    return energy / (energy + np.where(electromagnetic, parameters.soft_photon, parameters.soft_hadron))
 
 
 def resolution(energy: Array, eta: Array, electromagnetic: BoolArray, parameters: CalorimeterParameters) -> Array:
@@ -66,13 +68,13 @@ def deposits(
         tracked: particles that have a track.
 
     Returns:
-        energy (may be negative before cells are summed), eta, phi, `cell` (kind of cell).
+        energy (may be negative before cells are summed), eta, phi, `cell` (kind of cell), `variance` (0).
     """
     kept = particles.select(reaches(particles) & ~tracked)
     energy, eta, kind = energy_of(kept), kept["eta"], kept["kind"]
     electromagnetic = (kind == PHOTON) | (kind == ELECTRON)
     n = kept.rows
-    mean = np.where(electromagnetic, energy, energy * hadron_response(energy, parameters))
+    mean = energy * response(energy, electromagnetic, parameters)
     sigma = resolution(energy, eta, electromagnetic, parameters)
     measured = mean + sigma * rng.standard_normal(n, dtype=np.float32)
     if parameters.conversions:
@@ -82,7 +84,14 @@ def deposits(
     bends = (kept["charge"] != 0) & (np.abs(eta) < _ENDCAP_ETA)
     turn = np.arcsin(np.clip(_BENDING / np.maximum(kept["pt"], 1e-3), 0, 1)) * kept["charge"]
     phi = wrap(np.where(bends, kept["phi"] - turn, kept["phi"]))
-    return Ragged(kept.counts, {"energy": measured, "eta": eta, "phi": phi, "cell": cells_of(eta, electromagnetic)})
+    columns = {
+        "energy": measured * uniformity(eta, phi, parameters),
+        "eta": eta,
+        "phi": phi,
+        "cell": cells_of(eta, electromagnetic),
+        "variance": np.zeros(n, dtype=np.float32),
+    }
+    return Ragged(kept.counts, columns)
 
 
 def cells_of(eta: Array, electromagnetic: BoolArray) -> Array:
@@ -91,22 +100,35 @@ def cells_of(eta: Array, electromagnetic: BoolArray) -> Array:
     return np.where(np.abs(eta) > FORWARD_ETA, FORWARD, central).astype(np.int8)
 
 
-def neutral_excess(
+def residuals(
     particles: Ragged, tracked: BoolArray, parameters: CalorimeterParameters, rng: np.random.Generator
 ) -> Ragged:
-    """False neutral hadrons: clusters of charged hadrons above what their track explains.
+    """What is left of the clusters of tracked hadrons once their tracks' momenta are subtracted: zero on average.
 
-    Particle flow makes a neutral hadron of an excess of more than about one resolution (JINST 12 (2017) P10003).
+    In a cell that it shares with a neutral particle it adds to, or swallows, that particle's energy: the confusion
+    that limits particle flow (JINST 12 (2017) P10003). `variance` is that of the subtraction, GeV².
     """
-    hadrons = particles.select(tracked & (particles["kind"] == CHARGED_HADRON) & (particles["pt"] > 1.0))
-    energy, eta = energy_of(hadrons), hadrons["eta"]
-    sigma = resolution(energy, eta, np.zeros(hadrons.rows, dtype=bool), parameters)
-    excess = sigma * (rng.standard_normal(hadrons.rows, dtype=np.float32) - parameters.excess)
-    excess = np.where(excess > np.maximum(sigma * 0.5, parameters.hadron_threshold), excess, 0.0)
-    kept = hadrons.with_columns(energy=excess).select(excess > 0)
-    columns = {name: kept[name] for name in ("energy", "eta", "phi")}
-    cell = cells_of(kept["eta"], np.zeros(kept.rows, dtype=bool))
-    return Ragged(kept.counts, {**columns, "cell": cell})
+    hadrons = particles.select(tracked & (particles["kind"] == CHARGED_HADRON) & (particles["pt"] > 0.75))
+    eta = hadrons["eta"]
+    sigma = resolution(energy_of(hadrons), eta, np.zeros(hadrons.rows, dtype=bool), parameters)
+    columns = {
+        "energy": sigma * rng.standard_normal(hadrons.rows, dtype=np.float32),
+        "eta": eta,
+        "phi": hadrons["phi"],
+        "cell": cells_of(eta, np.zeros(hadrons.rows, dtype=bool)),
+        "variance": sigma**2,
+    }
+    return Ragged(hadrons.counts, columns)
+
+
+def uniformity(eta: Array, phi: Array, parameters: CalorimeterParameters) -> Array:
+    """Local response: a fixed map in cells of 0.35, as uneven as ageing and calibration leave a calorimeter."""
+    rows, columns = 36, 18
+    pattern = stream("calorimeter map", rows, columns).standard_normal((rows, columns))
+    row = np.clip(((eta + 6.3) / 0.35).astype(np.int64), 0, rows - 1)
+    column = ((wrap(phi) + np.pi) / 0.35).astype(np.int64) % columns
+    spread = stepwise(eta, (1.3, 3.0), parameters.non_uniformity)
+    return np.clip(1 + spread * pattern[row, column], 0.3, 1.7)
 
 
 def noise(events: int, parameters: CalorimeterParameters, rng: np.random.Generator) -> Ragged:
@@ -120,6 +142,7 @@ def noise(events: int, parameters: CalorimeterParameters, rng: np.random.Generat
         "eta": eta,
         "phi": rng.uniform(-np.pi, np.pi, n),
         "cell": cells_of(eta, electromagnetic),
+        "variance": np.zeros(n, dtype=np.float32),
     }
     return Ragged(counts, columns)
 
@@ -131,25 +154,29 @@ def clusters(parameters: CalorimeterParameters, *sources: Ragged) -> Ragged:
         pt, eta, phi (energy-weighted), `kind`: PHOTON, NEUTRAL_HADRON or FORWARD.
     """
     hits = concatenate(*sources)
-    size = np.array([_CELLS[kind] if kind in _CELLS else 1.0 for kind in range(FORWARD + 1)])[hits["cell"]]
+    fine = np.array([_CELLS.get(kind, 1.0) for kind in range(FORWARD + 1)])[hits["cell"]]
+    coarse = (np.abs(hits["eta"]) > _COARSE_ETA) & (np.abs(hits["eta"]) <= FORWARD_ETA)
+    size = np.where(coarse, 2 * fine, fine)
     column = ((hits["eta"] + 6.0) / size).astype(np.int64)
     row = ((wrap(hits["phi"]) + np.pi) / size).astype(np.int64)
-    address = ((hits.event * 8 + hits["cell"]) * 512 + column) * 512 + row
+    kind = hits["cell"] + 8 * coarse
+    address = ((hits.event * 16 + kind) * 512 + column) * 512 + row
     cell, index = np.unique(address, return_inverse=True)
-    weight = np.maximum(hits["energy"], 1e-3)
+    weight = np.maximum(np.where(hits["variance"] > 0, 0.2, 1.0) * hits["energy"], 1e-3)
     total = np.bincount(index, hits["energy"], len(cell))
     norm = np.bincount(index, weight, len(cell))
     eta = np.bincount(index, weight * hits["eta"], len(cell)) / norm
     phi = np.bincount(index, weight * wrap(hits["phi"]), len(cell)) / norm
-    event, kind = cell >> 21, (cell >> 18) % 8
-    kept = total > threshold(kind, eta, parameters)
+    event, kind = cell >> 22, (cell >> 18) % 8
+    scatter = np.sqrt(np.bincount(index, hits["variance"], len(cell)))
+    kept = total > threshold(kind, eta, parameters) + parameters.excess * scatter
     columns = {"pt": (total / np.cosh(eta))[kept], "eta": eta[kept], "phi": phi[kept], "kind": kind[kept]}
     return from_rows(event[kept], hits.events, columns)
 
 
 def threshold(kind: Array, eta: Array, parameters: CalorimeterParameters) -> FloatArray:
-    """Lowest energy of a cluster, GeV: twice (one and a half times) as high for photons (hadrons) in the endcap."""
-    endcap = np.abs(eta) > _ENDCAP_ETA
-    photon = parameters.photon_threshold * np.where(endcap, 2.0, 1.0)
-    hadron = parameters.hadron_threshold * np.where(endcap, 1.5, 1.0)
+    """Lowest energy of a cluster, GeV: higher in the endcap, higher still where its cells are coarse."""
+    ranges = (_ENDCAP_ETA, _COARSE_ETA)
+    photon = parameters.photon_threshold * stepwise(eta, ranges, (1.0, 2.0, 5.0))
+    hadron = parameters.hadron_threshold * stepwise(eta, ranges, (1.0, 1.8, 5.0))
     return np.select([kind == PHOTON, kind == FORWARD], [photon, parameters.forward_threshold], hadron)

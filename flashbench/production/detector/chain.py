@@ -46,7 +46,7 @@ class Reconstructed:
 
 def cross(generated: Generated, pool: Ragged, parameters: PileupParameters, *key: int | str) -> Crossing:
     """Overlay pile-up on generated events; `key` names the random streams."""
-    draw = pileup.draw(generated.events, parameters, stream(*key, "pile-up"))
+    draw = pileup.draw(generated.events, pool.events, parameters, stream(*key, "pile-up"))
     extra = pileup.overlay(draw, pool, stream(*key, "overlay"))
     own = decay_in_flight(generated.visible, stream(*key, "decays"))
     columns = {name: own[name].astype(np.float32) for name in _HEAVY}
@@ -58,7 +58,7 @@ def cross(generated: Generated, pool: Ragged, parameters: PileupParameters, *key
         "genPart": own["genPart"],
     })  # fmt: skip
     extra = extra.with_columns(signal=np.zeros(extra.rows, dtype=bool), genPart=np.full(extra.rows, -1))
-    vertices = pileup.vertices(draw, parameters, stream(*key, "vertices"))
+    vertices = pileup.vertices(draw, pool, parameters, stream(*key, "vertices"))
     return Crossing(concatenate(signal, extra), draw, vertices)
 
 
@@ -70,6 +70,7 @@ def simulate(
     grade: Grade,
     response: Response,
     *key: int | str,
+    lowest_pt: float = jets.LOWEST_PT,
 ) -> Reconstructed:
     """Reconstruct one grade; `key` names the random streams, to which the grade's name is added."""
     key = (*key, str(grade.tier))
@@ -85,7 +86,7 @@ def simulate(
     clusters = calorimeter.clusters(
         grade.calorimeter,
         calorimeter.deposits(particles, tracked, grade.calorimeter, rng),
-        calorimeter.neutral_excess(particles, tracked, grade.calorimeter, rng),
+        calorimeter.residuals(particles, tracked, grade.calorimeter, rng),
         calorimeter.deposits(late, np.zeros(late.rows, dtype=bool), grade.calorimeter, rng),
         calorimeter.noise(particles.events, grade.calorimeter, rng),
     )
@@ -93,7 +94,7 @@ def simulate(
     muon = muons.identify(found, grade.muons, stream(*key, "muons"))
     flow = candidates.candidates(found, clusters, muons.is_particle_flow(found, muon))
     density, bands = candidates.density(flow)
-    built = jets.build(flow, bands, density, response)
+    built = jets.build(flow, bands, density, response, lowest_pt)
 
     others = found.select(~found["primary"])
     muon = muon.with_columns(**muons.isolation(muon, flow, others))

@@ -23,7 +23,7 @@ class PileupParameters:
     beam_spot: float = 35.0  # mm, rms along the beam
     early_crossings: float = 12.2  # crossings summed in sumEOOT
     late_crossings: float = 3.05
-    vertex_efficiency: float = 0.75  # of reconstructing the vertex of an added collision
+    vertex_tracks: float = 6.0  # charged particles that an added collision needs to have a vertex
     late_energy: float = 0.10  # part of one crossing's calorimeter energy that leaks into this one; 0: none
 
 
@@ -33,7 +33,7 @@ class TrackingParameters:
 
     nuclear: float = 0.04  # interaction probability at eta = 0
     nuclear_slope: float = 0.08  # added per unit of |eta| above 0.5, up to 2
-    efficiency: tuple[float, float, float] = (0.955, 0.93, 0.89)  # |eta| < 0.9, < 1.5, < 2.5
+    efficiency: tuple[float, float, float, float] = (0.955, 0.93, 0.89, 0.75)  # |eta| < 0.9, < 1.5, < 2.4, < 2.65
     soft: float = 0.90  # factor below 1 GeV
     muon: float = 0.99
     crowding: float = 0.06  # loss per further track within 0.02 × 0.02
@@ -46,7 +46,8 @@ class TrackingParameters:
     tail_width: float = 3.0
     fakes: float = 0.015  # fake tracks per real one
     vertex_core: float = 0.2  # mm: tracks this near to the primary vertex are its own
-    vertex_window: float = 10.0  # mm: none farther away is
+    vertex_window: float = 150.0  # mm: none farther away is
+    vertex_tolerance: float = 3.0  # resolutions in z within which a vertex fit uses a track
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,12 @@ class CalorimeterParameters:
     forward_hadron: tuple[float, float] = (2.0, 0.12)
     forward_electromagnetic: tuple[float, float] = (1.0, 0.05)
     conversions: float = 0.10  # photon conversion probability that costs energy, at |eta| < 1
-    non_linearity: float = 0.10  # loss of hadron response at low energy
-    excess: float = 0.5  # neutral excess of a charged hadron's cluster counts above this many resolutions
-    photon_threshold: float = 0.5
-    hadron_threshold: float = 1.6
+    soft_photon: float = 0.6  # GeV: a photon of this energy measures half of it
+    soft_hadron: float = 1.5  # GeV: so does a hadron
+    non_uniformity: tuple[float, float, float] = (0.10, 0.20, 0.15)  # rms of the local response: barrel, endcap, forward
+    excess: float = 1.0  # resolutions by which a cell must exceed the tracks that point to it
+    photon_threshold: float = 0.25
+    hadron_threshold: float = 1.1
     forward_threshold: float = 4.0
     noise_cells: float = 4.0  # mean number of noise clusters an event
 
@@ -94,7 +97,7 @@ FAST = Grade(
     PileupParameters(late_energy=0.0),
     TrackingParameters(nuclear=0.0, nuclear_slope=0.0, crowding=0.0, displaced=0.8, d0_low=83.0, tails=0.01, fakes=0.0),
     CalorimeterParameters(
-        hadron=(1.05, 0.085), forward_hadron=(1.8, 0.10), conversions=0.0, non_linearity=0.06, noise_cells=0.0
+        hadron=(1.05, 0.085), forward_hadron=(1.8, 0.10), conversions=0.0, soft_hadron=1.2, non_uniformity=(0.08, 0.16, 0.12), noise_cells=0.0
     ),
     MuonParameters(punch_through=0.003, quality_noise=0.8),
 )

@@ -34,16 +34,17 @@ class Jets:
     constituent: IntArray
 
 
-def build(candidates: Ragged, bands: FloatArray, density: FloatArray, response: Response) -> Jets:
+def build(candidates: Ragged, bands: FloatArray, density: FloatArray, response: Response, lowest_pt: float) -> Jets:
     """Cluster, subtract the pile-up offset (area × density of the band in eta), correct the response.
 
     Args:
         candidates: pt, eta, phi, mass, kind.
         bands, density: as from `candidates.density`.
+        lowest_pt: of corrected jets, GeV.
     """
     clustered = cluster(candidates, RADIUS, _LOWEST_RAW_PT)
     raw = clustered.jets
-    near = raw.with_columns(row=np.arange(raw.rows)).select(raw["pt"] > 8.0)
+    near = raw.with_columns(row=np.arange(raw.rows)).select(raw["pt"] > 6.0)
     area = np.full(raw.rows, np.pi * RADIUS**2)
     area[near["row"]] = areas(near, raw, RADIUS)
     offset = area * bands[raw.event, band_of(raw["eta"])]
@@ -54,11 +55,11 @@ def build(candidates: Ragged, bands: FloatArray, density: FloatArray, response: 
         pt=pt, mass=raw["mass"] * scale, rawPt=raw["pt"], area=area, correction=scale, subtracted=subtracted,
         density=density[raw.event],
     )  # fmt: skip
-    return _select(table, clustered)
+    return _select(table, clustered, lowest_pt)
 
 
-def _select(table: Ragged, clustered: Clustered) -> Jets:
-    kept = table["pt"] > LOWEST_PT
+def _select(table: Ragged, clustered: Clustered, lowest_pt: float) -> Jets:
+    kept = table["pt"] > lowest_pt
     order = table.sorted_rows(np.where(kept, table["pt"], 0.0))
     order = order[kept[order]]
     place = np.full(table.rows, -1, dtype=np.int64)

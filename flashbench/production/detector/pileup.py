@@ -27,6 +27,7 @@ class PileupDraw:
         n: interactions added, shape (events,).
         z_vertex: position of the hard collision along the beam, mm, shape (events,).
         z: of each added collision, mm, shape (sum of n,).
+        source: pool event of each added collision, shape (sum of n,).
         early, late: interactions in the crossings before and after, shape (events,).
     """
 
@@ -34,12 +35,13 @@ class PileupDraw:
     n: IntArray
     z_vertex: FloatArray
     z: FloatArray
+    source: IntArray
     early: IntArray
     late: IntArray
 
 
-def draw(events: int, parameters: PileupParameters, rng: np.random.Generator) -> PileupDraw:
-    """Numbers and positions of collisions: a gamma-distributed mean, Poisson counts."""
+def draw(events: int, pool_size: int, parameters: PileupParameters, rng: np.random.Generator) -> PileupDraw:
+    """Numbers and positions of collisions: a gamma-distributed mean, Poisson counts; each a random pool event."""
     shape = (parameters.mean / parameters.spread) ** 2
     n_true = np.clip(rng.gamma(shape, parameters.mean / shape, events), _SMALLEST, LARGEST)
     n = rng.poisson(n_true)
@@ -48,16 +50,22 @@ def draw(events: int, parameters: PileupParameters, rng: np.random.Generator) ->
         n,
         rng.normal(0.0, parameters.beam_spot, events),
         rng.normal(0.0, parameters.beam_spot, int(n.sum())),
+        rng.integers(0, pool_size, int(n.sum())),
         rng.poisson(parameters.early_crossings * n_true),
         rng.poisson(parameters.late_crossings * n_true),
     )
 
 
-def vertices(pileup: PileupDraw, parameters: PileupParameters, rng: np.random.Generator) -> Ragged:
-    """Reconstructed vertices of the added collisions: `z` in mm from the hard collision."""
+def vertices(pileup: PileupDraw, pool: Ragged, parameters: PileupParameters, rng: np.random.Generator) -> Ragged:
+    """Reconstructed vertices of the added collisions: `z` in mm from the hard collision.
+
+    A collision of k charged particles in the tracker has a vertex with probability 1 − exp(−k / `vertex_tracks`).
+    """
     event = np.repeat(np.arange(len(pileup.n)), pileup.n)
+    tracked = (pool["charge"] != 0) & (np.abs(pool["eta"]) < 2.5)
+    size = np.bincount(pool.event[tracked], minlength=pool.events)[pileup.source]
     table = Ragged(pileup.n, {"z": pileup.z - pileup.z_vertex[event]})
-    return table.select(rng.random(table.rows) < parameters.vertex_efficiency)
+    return table.select(rng.random(table.rows) < 1 - np.exp(-size / parameters.vertex_tracks))
 
 
 def densities(pileup: PileupDraw) -> tuple[FloatArray, FloatArray]:
@@ -80,7 +88,7 @@ def overlay(pileup: PileupDraw, pool: Ragged, rng: np.random.Generator) -> Ragge
         The pool's columns plus `dz`, the distance of the collision from the hard one in mm.
     """
     event = np.repeat(np.arange(len(pileup.n)), pileup.n)
-    return _place(event, len(pileup.n), pileup.z - pileup.z_vertex[event], pool, rng)
+    return _place(event, len(pileup.n), pileup.source, pileup.z - pileup.z_vertex[event], pool, rng)
 
 
 def out_of_time(pileup: PileupDraw, pool: Ragged, fraction: float, rng: np.random.Generator) -> Ragged:
@@ -91,15 +99,17 @@ def out_of_time(pileup: PileupDraw, pool: Ragged, fraction: float, rng: np.rando
     """
     counts = rng.poisson(pileup.n_true) if fraction else np.zeros(len(pileup.n), dtype=np.int64)
     event = np.repeat(np.arange(len(counts)), counts)
-    placed = _place(event, len(counts), np.zeros(len(event)), pool, rng)
+    source = rng.integers(0, pool.events, len(event))
+    placed = _place(event, len(counts), source, np.zeros(len(event)), pool, rng)
     placed = placed.with_columns(pt=placed["pt"] * np.float32(fraction), mass=placed["mass"] * np.float32(fraction))
     energy = placed["pt"] * np.cosh(placed["eta"])
     return placed.select(energy > np.where(np.abs(placed["eta"]) < 3, 0.4, 1.5))
 
 
-def _place(event: IntArray, events: int, dz: FloatArray, pool: Ragged, rng: np.random.Generator) -> Ragged:
+def _place(
+    event: IntArray, events: int, chosen: IntArray, dz: FloatArray, pool: Ragged, rng: np.random.Generator
+) -> Ragged:
     collisions = len(event)
-    chosen = rng.integers(0, pool.events, collisions)
     turn = rng.uniform(0, 2 * np.pi, collisions).astype(np.float32)
     mirror = np.where(rng.random(collisions) < 0.5, -1, 1).astype(np.float32)
     sizes = pool.counts[chosen]

@@ -12,9 +12,10 @@ from flashbench.production.detector.grades import TrackingParameters, stepwise
 from flashbench.production.detector.kinds import CHARGED_HADRON, MUON
 from flashbench.production.ragged import Array, BoolArray, FloatArray, IntArray, Ragged, concatenate, from_rows, wrap
 
-ACCEPTANCE = 2.5
-LOWEST_PT = 0.4  # GeV
+ACCEPTANCE = 2.65
+LOWEST_PT = 0.25  # GeV
 _MICROMETRE = 1e-3  # mm
+_VERTEX_WIDTH = 0.05  # mm
 _CELL = 0.02  # in eta and phi: tracks this close share hits
 
 
@@ -43,7 +44,7 @@ def neighbours(particles: Ragged, mask: BoolArray) -> IntArray:
 def efficiency(particles: Ragged, parameters: TrackingParameters) -> FloatArray:
     """Probability that a charged particle in acceptance becomes a track; shape (rows,)."""
     charged = (particles["charge"] != 0) & (np.abs(particles["eta"]) < ACCEPTANCE)
-    found = stepwise(particles["eta"], (0.9, 1.5), parameters.efficiency)
+    found = stepwise(particles["eta"], (0.9, 1.5, 2.4), parameters.efficiency)
     found = np.where(particles["pt"] < 1.0, found * parameters.soft, found)
     radius = np.hypot(particles["x"], particles["y"])
     found = np.where(radius > 20.0, found * parameters.displaced * np.exp(-radius / 400.0), found)
@@ -119,26 +120,30 @@ def tracks(particles: Ragged, lost: BoolArray, parameters: TrackingParameters, r
 
 
 def primary(found: Ragged, vertices: Ragged, parameters: TrackingParameters) -> BoolArray:
-    """Tracks that charged-hadron subtraction keeps: nearer to the primary vertex than to any other.
+    """Tracks that charged-hadron subtraction keeps: all but those that the fit of another vertex uses.
+
+    A vertex uses a track within `vertex_tolerance` of its resolution in z, if no vertex is nearer; the primary
+    vertex has first choice within `vertex_core`.
 
     Args:
         found: tracks, with z0 in mm from the primary vertex.
         vertices: reconstructed pile-up vertices, `z` in mm from the primary one.
 
     Returns:
-        Shape (tracks,). A track within `vertex_core` of the primary vertex is always its own.
+        Shape (tracks,).
     """
     span = 1e4  # mm: longer than the detector, so that events do not mix in one sorted list
     lines = np.sort(vertices["z"] + vertices.event * span)
     if not len(lines):
         return np.ones(found.rows, dtype=bool)
     position = found["z0"].astype(np.float64) + found.event * span
-    right = np.clip(np.searchsorted(lines, position), 1, max(len(lines) - 1, 1))
-    left = np.abs(position - lines[right - 1])
-    other = np.minimum(left, np.abs(position - lines[np.minimum(right, len(lines) - 1)]))
-    distance = np.abs(found["z0"])
-    kept: BoolArray = (distance < parameters.vertex_core) | (distance <= other)
-    return kept & (distance < parameters.vertex_window)
+    right = np.searchsorted(lines, position)
+    below = np.abs(position - lines[np.maximum(right - 1, 0)])
+    above = np.abs(position - lines[np.minimum(right, len(lines) - 1)])
+    other, own = np.minimum(below, above), np.abs(found["z0"])
+    used = other < parameters.vertex_tolerance * np.hypot(found["z0_error"], _VERTEX_WIDTH)
+    kept: BoolArray = (own < parameters.vertex_core) | (own <= other) | ~used
+    return kept & (own < parameters.vertex_window)
 
 
 def fakes(real: Ragged, parameters: TrackingParameters, rng: np.random.Generator) -> Ragged:
