@@ -177,22 +177,22 @@ STATUS_FLAGS: Final = (
 JET_CONDITIONS: Final = (
     *_neighbour("muon1"),
     *_neighbour("muon2"),
-    Feature("eta", low=-8.0, high=8.0, scale=Scale.ETA, edges=(TRACKER_EDGE,)),
-    _momentum("mass"),
-    Feature("phi", Kind.ANGLE, -np.pi, np.pi, scale=Scale.PHI),
-    _momentum("pt"),
-    Feature("partonFlavour", Kind.CATEGORY, 0.0, 21.0, PARTON_FLAVOURS, scale=Scale.ONE_HOT),
-    Feature("hadronFlavour", Kind.CATEGORY, 0.0, 5.0, HADRON_FLAVOURS, scale=Scale.ONE_HOT),
+    Feature("gen_eta", low=-8.0, high=8.0, scale=Scale.ETA, edges=(TRACKER_EDGE,)),
+    _momentum("gen_mass"),
+    Feature("gen_phi", Kind.ANGLE, -np.pi, np.pi, scale=Scale.PHI),
+    _momentum("gen_pt"),
+    Feature("parton_flavour", Kind.CATEGORY, 0.0, 21.0, PARTON_FLAVOURS, scale=Scale.ONE_HOT),
+    Feature("hadron_flavour", Kind.CATEGORY, 0.0, 5.0, HADRON_FLAVOURS, scale=Scale.ONE_HOT),
 )
 MUON_CONDITIONS: Final = (
-    Feature("eta", low=-8.0, high=8.0, scale=Scale.ETA, edges=(0.9, 1.2)),  # barrel, overlap, endcap
-    Feature("phi", Kind.ANGLE, -np.pi, np.pi, scale=Scale.PHI),
-    _momentum("pt"),
-    Feature("charge", Kind.DISCRETE, -1.0, 1.0, (-1.0, 1.0)),
-    *(Feature(flag, Kind.BOOLEAN, 0.0, 1.0, scale=Scale.FLAG) for flag in STATUS_FLAGS),
-    Feature("jet_dr", low=0.0, high=0.9),
-    Feature("jet_deta", low=-0.9, high=0.9),
-    Feature("jet_dphi", low=-0.9, high=0.9),
+    Feature("gen_eta", low=-8.0, high=8.0, scale=Scale.ETA, edges=(0.9, 1.2)),  # barrel, overlap, endcap
+    Feature("gen_phi", Kind.ANGLE, -np.pi, np.pi, scale=Scale.PHI),
+    _momentum("gen_pt"),
+    Feature("gen_charge", Kind.DISCRETE, -1.0, 1.0, (-1.0, 1.0)),
+    *(Feature(f"status_{flag}", Kind.BOOLEAN, 0.0, 1.0, scale=Scale.FLAG) for flag in STATUS_FLAGS),
+    Feature("jet_dr", low=0.0, high=0.5),
+    Feature("jet_deta", low=-0.5, high=0.5),
+    Feature("jet_dphi", low=-0.5, high=0.5),
     _momentum("jet_pt"),
     _momentum("jet_mass"),
     Feature("gpudensity", low=0.0),
@@ -218,11 +218,11 @@ def _flag(branch: str) -> Feature:
 
 def _eta(branch: str, acceptance: float) -> Feature:
     relation, physical = Relation.DIFFERENCE, (-acceptance, acceptance)
-    return Feature("eta", low=-0.5, high=0.5, branch=branch, relation=relation, anchor="eta", physical=physical)
+    return Feature("eta", low=-0.5, high=0.5, branch=branch, relation=relation, anchor="gen_eta", physical=physical)
 
 
 def _phi(branch: str) -> Feature:
-    return Feature("phi", low=-0.5, high=0.5, branch=branch, relation=Relation.ANGLE, anchor="phi")
+    return Feature("phi", low=-0.5, high=0.5, branch=branch, relation=Relation.ANGLE, anchor="gen_phi")
 
 
 def _ratio(branch: str, anchor: str, floor: float = 1e-3) -> Feature:
@@ -240,10 +240,10 @@ JET_TARGETS: Final = (
     _score("Jet_btagDeepFlavC"),
     _eta("Jet_eta", 5.3),
     _value("Jet_bRegCorr", 0.0, 5.0),
-    _ratio("Jet_mass", "mass", floor=1.0),
+    _ratio("Jet_mass", "gen_mass", floor=1.0),
     Feature("nConstituents", Kind.INTEGER, 1.0, 500.0, branch="Jet_nConstituents"),
     _phi("Jet_phi"),
-    _ratio("Jet_pt", "pt"),
+    _ratio("Jet_pt", "gen_pt"),
     _score("Jet_qgl"),
     _value("Jet_muEF", 0.0, 1.0),
     Feature("puId", Kind.DISCRETE, 0.0, 7.0, (0.0, 4.0, 6.0, 7.0), branch="Jet_puId"),
@@ -252,7 +252,7 @@ JET_TARGETS: Final = (
 MUON_TARGETS: Final = (
     _eta("Muon_eta", 2.5),
     _phi("Muon_phi"),
-    _ratio("Muon_pt", "pt"),
+    _ratio("Muon_pt", "gen_pt"),
     _value("Muon_dxy", -100.0, 100.0),
     _value("Muon_dxyErr", 0.0, 100.0),
     _value("Muon_dz", -100.0, 100.0),
@@ -267,7 +267,7 @@ MUON_TARGETS: Final = (
     _value("Muon_pfRelIso03_all", 0.0, 1e4),
     _value("Muon_pfRelIso03_chg", 0.0, 1e4),
     _value("Muon_pfRelIso04_all", 0.0, 1e4),
-    _ratio("Muon_ptErr", "pt"),
+    _ratio("Muon_ptErr", "gen_pt"),
     _value("Muon_sip3d", 0.0, 1e5),
     _flag("Muon_softId"),
     _value("Muon_softMva", -1.0, 1.0),
