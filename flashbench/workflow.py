@@ -117,4 +117,4 @@ def compare_processes(
 
     runs = [run_process(process, name, settings, monitor) for process in processes for name in names]
     with monitor("figures and report") as progress:
-        return compare(runs, out, reference=reference, progress=progress)
+        return compare(runs, out, reference=reference, progress=progress, workers=settings.workers)
