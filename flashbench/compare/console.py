@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from flashbench.compare.metrics import MetricRecord
 from flashbench.compare.numbers import count, probability, with_error
+from flashbench.compare.verdict import Verdict
 
 if TYPE_CHECKING:
     from flashbench.compare import Comparison
@@ -40,24 +41,27 @@ def _passed(run: RunResult, name: str) -> str:
 
 
 def comparison_table(comparison: Comparison) -> Table:
-    """The verdict on every simulator and process."""
-    table = Table(title="Comparison", title_justify="left")
-    for column in ("Process", "Simulator", "Reference", "Verdict"):
+    """The verdict on every simulator and process: yields over the reference's, and how many plots are off."""
+    regions = tuple(dict.fromkeys(r.region for verdict in comparison.verdicts for r in verdict.yields))
+    table = Table(title="Yield ratio to the reference", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in ("Process", "Simulator", "Verdict"):
         table.add_column(column, overflow="fold")
-    for column in ("Yield", "Plots that differ", "Worst plot", "χ²/ndf", "p"):
+    for column in (*regions, "Off"):
         table.add_column(column, justify="right", overflow="fold")
     for verdict in comparison.verdicts:
+        yields = {r.region: with_error(r.value, r.error) for r in verdict.yields}
         table.add_row(
-            *(Text(verdict.process), Text(verdict.simulator), Text(verdict.reference)),
-            Text(verdict.word, style=_COLOUR[verdict.word]),
-            Text(_main_yield(verdict.yields)),
-            f"{verdict.failed} of {verdict.tested}",
-            Text(f"{verdict.worst.observable} ({verdict.worst.region})" if verdict.worst else ""),
-            with_error(verdict.worst_chi2, None),
-            probability(verdict.worst.value if verdict.worst else None),
+            *(Text(verdict.process), Text(verdict.simulator), Text(verdict.word, style=_COLOUR[verdict.word])),
+            *(yields.get(region, "") for region in regions),
+            f"{verdict.failed}/{verdict.tested}",
         )
+    table.caption = Text("\n".join(_worst(verdict) for verdict in comparison.verdicts if verdict.worst))
+    table.caption_justify = "left"
     return table
 
 
-def _main_yield(yields: Sequence[MetricRecord]) -> str:
-    return "\n".join(f"{record.region} {with_error(record.value, record.error)}" for record in yields)
+def _worst(verdict: Verdict) -> str:
+    worst = verdict.worst
+    plot = f"{worst.observable} ({worst.region})" if worst else ""
+    chi2, p = with_error(verdict.worst_chi2, None), probability(worst.value if worst else None)
+    return f"{verdict.process}: {verdict.simulator} is farthest off in {plot}, χ²/ndf {chi2}, p {p}"
