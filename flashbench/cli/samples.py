@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flashbench.cli.options import Seed, Workers
+from flashbench.cli.options import Events, Seed, Workers
 
 app = typer.Typer(no_args_is_help=True, help="Produce samples with Pythia 8 and the reference detector; list, show.")
 Tiers = Annotated[list[str] | None, typer.Option("--tier", help="full or fast; repeatable. Default: both.")]
@@ -93,3 +93,50 @@ def show(
         raise UnknownNameError("sample", process, {s.process for s in samples})
     for sample in chosen:
         typer.echo(sample.manifest.read_text(encoding="utf-8"))
+
+
+@app.command()
+def validate(
+    against: Annotated[str, typer.Option(help="Real NanoAOD file with generator columns, to be measured against.")],
+    process: Annotated[
+        str, typer.Option(help="Process of the built-in catalogue, the one that the file holds.")
+    ] = "ttbar",
+    input_: Annotated[
+        list[str] | None, typer.Option("--input", help="NanoAOD file or quoted glob in place of a produced sample.")
+    ] = None,
+    events: Events = None,
+    seed: Seed = 1,
+    workers: Workers = 2,
+    out: Annotated[Path, typer.Option(help="Folder of validation.html and validation.json.")] = Path("validation"),
+) -> None:
+    """Lay the full tier of a sample beside a real NanoAOD file: jets, muons, taggers, identification.
+
+    Each number stands beside its statistical floor, the difference between random halves of the real file.
+
+    Examples:
+
+        flashbench samples validate --against NanoAODv5_sample.root
+
+        flashbench samples validate --against real.root --input 'mine/*.root' --out mine
+    """
+    from rich.console import Console
+
+    from flashbench.cli.progress import bars
+    from flashbench.events import Tier
+    from flashbench.nanoaod import open_source
+    from flashbench.validation import checks_table
+    from flashbench.validation import validate as lay_beside
+
+    open_source(against)  # before minutes of production
+    console = Console()
+    files, label = input_ or [], ", ".join(input_ or [])
+    if not input_:
+        from flashbench.production import produce
+
+        with bars(console)(f"sample {process}") as progress:
+            sample = produce(process, events or 5000, seed=seed, workers=workers, tiers=(Tier.FULL,), progress=progress)
+        files, label = [str(path) for path in sample.files[Tier.FULL]], f"{sample.label} (reference detector)"
+    with bars(console)("measurements") as progress:
+        comparison = lay_beside(files, against, out, label=label, events=events, progress=progress)
+    console.print(checks_table(comparison))
+    console.print(f"page: {out / 'validation.html'}", markup=False)
