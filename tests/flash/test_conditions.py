@@ -1,0 +1,144 @@
+"""Conditioning variables against a plain loop over events, and the edges of an event."""
+
+import awkward as ak
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from flash.toy_detector import LAST_COPY, toy_events
+from flashbench.errors import SchemaError
+from flashbench.simulators.flash import conditions as c
+from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS, STATUS_FLAGS
+from flashbench.simulators.flash.pairs import Flat, flatten, one_to_one, pairs
+
+
+def wrapped(angle):
+    return (angle + np.pi) % (2 * np.pi) - np.pi
+
+
+def by_loop(objects, others, absent, ranks, within=0.4):
+    """For each object the `ranks` closest others: (ΔR, pt, Δη, Δφ), or `absent`."""
+    rows = []
+    for own, near in zip(objects, others, strict=True):
+        for o in own:
+            found = []
+            for n in near:
+                deta, dphi = o["eta"] - n["eta"], wrapped(o["phi"] - n["phi"])
+                if np.hypot(deta, dphi) < within:
+                    found.append((np.hypot(deta, dphi), n["pt"], deta, dphi))
+            rows.append((sorted(found) + [absent] * ranks)[:ranks])
+    return np.array(rows)
+
+
+@pytest.fixture(scope="module")
+def crowded():
+    """Toy events with all jets and muons drawn together, so that many lie near one another."""
+    events = toy_events(300, seed=11)
+    for name in ("GenJet", "GenPart"):
+        events = ak.with_field(events, ak.with_field(events[name], events[name].eta / 8, "eta"), name)
+        events = ak.with_field(events, ak.with_field(events[name], wrapped(3.1 + events[name].phi / 6), "phi"), name)
+    return events
+
+
+def test_closest_muons_of_jets_equal_a_plain_loop(crowded):
+    jets, muons = c.gen_jets(crowded), c.gen_muons(crowded)
+    columns = c.jet_conditions(jets, muons)
+    expected = by_loop(crowded.GenJet.to_list(), crowded.GenPart.to_list(), (0.5, 0.0, 0.5, 0.5), 2)
+    assert (expected[:, 1, 0] < 0.4).sum() > 10, "the sample has no jets with two muons"
+    for rank in (0, 1):
+        got = np.column_stack([columns[f"muon{rank + 1}_{name}"] for name in ("dr", "pt", "deta", "dphi")])
+        assert_allclose(got, expected[:, rank], atol=1e-12)
+
+
+def test_closest_jets_of_muons_equal_a_plain_loop(crowded):
+    muons, jets = c.gen_muons(crowded), c.gen_jets(crowded)
+    columns = c.muon_conditions(muons, jets, crowded)
+    expected = by_loop(crowded.GenPart.to_list(), crowded.GenJet.to_list(), (0.5, 0.0, 0.5, 0.5), 1)[:, 0]
+    got = np.column_stack([columns[f"jet_{name}"] for name in ("dr", "pt", "deta", "dphi")])
+    assert_allclose(got, expected, atol=1e-12)
+    assert set(columns["jet_mass"][columns["jet_dr"] == 0.5]) == {0.0}
+
+
+def test_columns_are_those_of_the_feature_tables(crowded):
+    jets, muons = c.gen_jets(crowded), c.gen_muons(crowded)
+    assert set(c.jet_conditions(jets, muons)) == {f.name for f in JET_CONDITIONS}
+    assert set(c.muon_conditions(muons, jets, crowded)) == {f.name for f in MUON_CONDITIONS}
+    stacked = c.stack(c.jet_conditions(jets, muons), JET_CONDITIONS)
+    assert stacked.shape == (len(jets), 14)
+    for k, feature in enumerate(JET_CONDITIONS):
+        assert feature.allows(stacked[:, k]).all(), feature.name
+
+
+def test_status_flags_pileup_and_charge_are_those_of_the_muon():
+    events = toy_events(50, seed=3)
+    muons, jets = c.gen_muons(events), c.gen_jets(events)
+    columns = c.muon_conditions(muons, jets, events)
+    for bit, flag in enumerate(STATUS_FLAGS):
+        assert np.array_equal(columns[f"status_{flag}"], (muons["statusFlags"] & (1 << bit)) > 0)
+    counts = ak.to_numpy(ak.num(events.GenPart))
+    assert np.array_equal(columns["nPU"], np.repeat(ak.to_numpy(events.Pileup.nPU), counts))
+    assert np.array_equal(columns["gen_charge"] < 0, muons["pdgId"] == 13)
+
+
+def test_only_stable_last_copies_are_muons():
+    events = toy_events(40, seed=5)
+    flags = ak.where(ak.local_index(events.GenPart.pt) == 0, 0, LAST_COPY)
+    copies = ak.with_field(events, ak.with_field(events.GenPart, flags, "statusFlags"), "GenPart")
+    second = ak.num(events.GenPart) > 1
+    muons = c.gen_muons(copies)
+    assert len(muons) == ak.sum(second)
+    assert set(muons["index"]) == {1}
+
+
+@pytest.mark.parametrize("without", ["GenJet", "GenPart"])
+def test_an_event_without_neighbours_has_the_defaults(without):
+    events = toy_events(20, seed=7)
+    events = ak.with_field(events, events[without][:, :0], without)
+    jets, muons = c.gen_jets(events), c.gen_muons(events)
+    jet_columns, muon_columns = c.jet_conditions(jets, muons), c.muon_conditions(muons, jets, events)
+    if without == "GenPart":
+        assert set(jet_columns["muon1_dr"]) == {0.5}
+        assert len(muon_columns["gen_pt"]) == 0
+    else:
+        assert set(muon_columns["jet_dr"]) == {0.5}
+        assert len(jet_columns["gen_pt"]) == 0
+
+
+def test_a_block_without_genjets_is_refused_by_name():
+    events = toy_events(5, seed=1)
+    with pytest.raises(SchemaError, match="GenJet"):
+        c.gen_jets(ak.without_field(events, "GenJet"))
+
+
+def test_an_empty_block_has_empty_conditions():
+    events = toy_events(5, seed=1)[:0]
+    jets, muons = c.gen_jets(events), c.gen_muons(events)
+    assert c.stack(c.jet_conditions(jets, muons), JET_CONDITIONS).shape == (0, 14)
+    assert c.stack(c.muon_conditions(muons, jets, events), MUON_CONDITIONS).shape == (0, 30)
+
+
+def test_matching_takes_the_closest_pair_first_and_each_row_once():
+    left = Flat({"eta": np.array([0.0, 0.1]), "phi": np.zeros(2)}, np.array([2]))
+    right = Flat({"eta": np.array([0.08, 0.3]), "phi": np.zeros(2)}, np.array([2]))
+    matched = one_to_one(pairs(left, right, 0.4))
+    assert matched.left.tolist() == [0, 1]
+    assert matched.right.tolist() == [1, 0], "the second of the left is closer to the first of the right"
+
+
+def test_pairs_never_cross_events():
+    events = toy_events(200, seed=9)
+    jets = flatten(events.GenJet, ("eta", "phi"))
+    found = pairs(jets, jets, 10.0)
+    assert np.array_equal(jets.event[found.left], jets.event[found.right])
+    assert len(found.left) == (jets.counts**2).sum()
+
+
+def test_conditions_cost_less_than_three_microseconds_a_jet(benchmark):
+    events = toy_events(2000, seed=13)
+
+    def conditions():
+        jets, muons = c.gen_jets(events), c.gen_muons(events)
+        return c.stack(c.jet_conditions(jets, muons), JET_CONDITIONS)
+
+    rows = benchmark(conditions)
+    assert benchmark.stats["mean"] / len(rows) < 3e-6
