@@ -129,14 +129,13 @@ def validate(
 
     open_source(against)  # before minutes of production
     console = Console()
-    files, label = input_ or [], ", ".join(input_ or [])
+    files, label = input_ or [], f"{process}, files given"
     if not input_:
         from flashbench.production import produce
 
         with bars(console)(f"sample {process}") as progress:
             sample = produce(process, events or 5000, seed=seed, workers=workers, tiers=(Tier.FULL,), progress=progress)
-        files, label = [str(path) for path in sample.files[Tier.FULL]], f"{sample.label} (reference detector)"
-    with bars(console)("measurements") as progress:
-        comparison = lay_beside(files, against, out, label=label, events=events, progress=progress)
+        files, label = [str(path) for path in sample.files[Tier.FULL]], f"{process}, reference detector"
+    comparison = lay_beside(files, against, out, label=label, events=events, monitor=bars(console))
     console.print(checks_table(comparison))
     console.print(f"page: {out / 'validation.html'}", markup=False)

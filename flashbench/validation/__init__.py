@@ -5,8 +5,10 @@ What to use when: `validate` for everything; `read_objects` or `tables_of`, then
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TypeAlias
 
 from flashbench.validation.checks import TOLERANCES, Check, Tolerance
 from flashbench.validation.comparison import ObjectComparison, Progress, compare_objects
@@ -28,6 +30,13 @@ __all__ = [
 ]
 
 
+Monitor: TypeAlias = Callable[[str], AbstractContextManager[Progress]]
+
+
+def _stage(monitor: Monitor | None, stage: str) -> AbstractContextManager[Progress | None]:
+    return nullcontext() if monitor is None else monitor(stage)
+
+
 def validate(
     sample: Sequence[str | Path],
     against: str | Path,
@@ -35,25 +44,32 @@ def validate(
     *,
     label: str,
     events: int | None = None,
-    progress: Progress | None = None,
+    monitor: Monitor | None = None,
 ) -> ObjectComparison:
-    """Compare files with a real one, and write `validation.json` to `out`.
+    """Compare files with a real one, and write `validation.html` and `validation.json` to `out`.
 
     Args:
         sample: NanoAOD files, globs or addresses.
         against: the reference file.
         label: of the sample.
         events: of the sample, at most.
-        progress: called with measurements done and in all.
+        monitor: given the name of a stage, a context whose value is called with what is done and in all.
 
     Raises:
         InputError: a file that cannot be read or holds no events.
         SchemaError: a file without generator or reconstructed columns.
     """
-    from flashbench.storage import write_json
+    from flashbench.storage import write_json, write_text
     from flashbench.validation.document import to_document
+    from flashbench.validation.page import render
 
     reference = read_objects([against], Path(against).name)
-    comparison = compare_objects(reference, read_objects(sample, label, events), progress=progress)
-    write_json(out / "validation.json", to_document(comparison))
+    objects = read_objects(sample, label, events)
+    with _stage(monitor, "measurements") as progress:
+        comparison = compare_objects(reference, objects, progress=progress)
+    document = to_document(comparison)
+    write_json(out / "validation.json", document)
+    with _stage(monitor, "figures") as progress:
+        page = render(comparison, document["provenance"], progress)
+    write_text(out / "validation.html", page)
     return comparison

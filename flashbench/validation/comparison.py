@@ -50,6 +50,16 @@ class Spectra:
     floor: float
     spread: float
 
+    @property
+    def in_floors(self) -> float:
+        """W1 over its floor; NaN where that is zero."""
+        return self.distance / self.floor if self.floor else float("nan")
+
+    @property
+    def in_spreads(self) -> float:
+        """W1 over the spread: the distance of the standardised quantity; NaN where that is zero."""
+        return self.distance / self.spread if self.spread else float("nan")
+
 
 @dataclass(frozen=True, slots=True)
 class Curves:

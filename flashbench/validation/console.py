@@ -15,8 +15,8 @@ COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow", "undefined": "
 def checks_table(comparison: ObjectComparison) -> Table:
     """Quantities with a tolerance: both values, the floor, the tolerance (relative if in %), the verdict."""
     title = f"{comparison.sample.label} against {comparison.reference.label}"
-    table = Table(title=Text(title), title_justify="left", box=SIMPLE)
-    table.add_column("Quantity")
+    table = Table(title=Text(title), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("Quantity", min_width=17)
     for column in ("Reference", "Measured", "Floor", "Allowed"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("Verdict", no_wrap=True)

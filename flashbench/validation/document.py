@@ -102,6 +102,8 @@ def _distribution(spectra: Spectra) -> dict[str, Any]:
         "group": spectra.distribution.group,
         "wasserstein": _plain(spectra.distance),
         "floor": _plain(spectra.floor),
+        "in_floors": _plain(spectra.in_floors),
+        "standardised": _plain(spectra.in_spreads),
         "spread": _plain(spectra.spread),
         "entries": {"reference": len(spectra.reference), "measured": len(spectra.measured)},
     }
