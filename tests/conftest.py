@@ -4,11 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from flashbench.nanoaod import write_events
 from samples import nanoaod_events
 
 REAL_DATA = "FLASHBENCH_REAL_DATA"
+
+settings.register_profile("flashbench", deadline=None)  # a busy machine is not a fault of the code
+settings.load_profile("flashbench")
 
 
 @pytest.fixture(scope="session")
