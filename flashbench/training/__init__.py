@@ -1,4 +1,1 @@
-"""Training of flashbench's networks: tables from NanoAOD, one loop, recipes.
-
-What to use when: `extraction.extract` for tables, `flash.train_flash` for all of FlashSim.
-"""
+"""Training: one loop (`loop`) for every network, and what each network trains on."""

@@ -1,0 +1,251 @@
+"""The conditional normalizing flow behind one adapter: normflows holds the parameters, `spline` does the arithmetic.
+
+What to use when: `build` for a new flow, `log_prob` to train it, `FastFlow` to sample from it. Importing this module
+imports torch and normflows.
+
+References:
+    V. Stimper et al., "normflows", JOSS 8 (2023) 5361; C. Durkan et al., arXiv:1906.04032 (coupling splines).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import normflows  # type: ignore[import-untyped]
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from flashbench.simulators.flash import spline
+
+Float32Array = NDArray[np.float32]
+Generate = Callable[[spline.Layer, Tensor, Tensor], Tensor]
+
+BLOCK: Final = 2048  # rows; the fastest on a CPU, and always whole, so that a row's result is its own
+
+
+@dataclass(frozen=True, slots=True)
+class FlowConfig:
+    """Shape of a flow.
+
+    Attributes:
+        targets: columns that it generates, at least 2.
+        conditions: network inputs that it is conditioned on.
+        layers: coupling layers, at least 2; in complementary pairs.
+        blocks, hidden: residual blocks and their width in each layer's network.
+        bins, tail: spline bins, and the bound beyond which the flow is the identity.
+        seed: of the initial weights and the permutations between pairs.
+    """
+
+    targets: int
+    conditions: int
+    layers: int = 6
+    blocks: int = 2
+    hidden: int = 64
+    bins: int = 8
+    tail: float = 5.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.targets < 2 or self.layers < 2 or self.conditions < 1:
+            raise ValueError(f"a coupling flow needs 2 targets, 2 layers and a condition: {self}")
+
+
+def build(config: FlowConfig) -> Any:
+    """A conditional flow of rational-quadratic coupling layers that starts as the identity.
+
+    Layers come in pairs with complementary masks and columns are shuffled between pairs only: a shuffle after every
+    layer can leave a column that no layer transforms.
+
+    Returns:
+        A `normflows.ConditionalNormalizingFlow`. The global random state is left as it was.
+    """
+    flows: list[Any] = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        for i in range(config.layers):
+            if i and i % 2 == 0:
+                flows.append(normflows.flows.Permute(config.targets, mode="shuffle"))
+            flows.append(_coupling(config, reverse=bool(i % 2)))
+        base = normflows.distributions.DiagGaussian(config.targets, trainable=False)
+        model = normflows.ConditionalNormalizingFlow(base, flows)
+    if min(coverage(model)) < 1:
+        raise ValueError(f"a column is never transformed: {config}")
+    return model
+
+
+def _coupling(config: FlowConfig, reverse: bool) -> Any:
+    layer = normflows.flows.CoupledRationalQuadraticSpline(
+        config.targets,
+        config.blocks,
+        config.hidden,
+        num_context_channels=config.conditions,
+        num_bins=config.bins,
+        tail_bound=config.tail,
+        reverse_mask=reverse,
+    )
+    layer.prqct.unconditional_transform = None  # a spline of each passing column: slow, and a pair covers them
+    final = layer.prqct.transform_net.final_layer
+    torch.nn.init.zeros_(final.weight)
+    torch.nn.init.constant_(final.bias, math.log(math.exp(0.999) - 1))  # equal bins, derivatives one
+    return layer
+
+
+def _couplings(model: Any) -> tuple[list[tuple[Any, Tensor]], Tensor]:
+    """Coupling layers from latent to data, each with its place for every column, and the final order of places."""
+    size = next(flow.prqct.features for flow in model.flows if hasattr(flow, "prqct"))
+    place = torch.arange(size)
+    found = []
+    for flow in model.flows:
+        if hasattr(flow, "prqct"):
+            found.append((flow.prqct, place))
+        else:
+            place = place[flow.perm]
+    return found, place
+
+
+def coverage(model: Any) -> list[int]:
+    """How many layers transform each data column, length targets."""
+    couplings, order = _couplings(model)
+    times = torch.zeros(len(order), dtype=torch.long)
+    for coupling, place in couplings:
+        times[place[coupling.transform_features]] += 1
+    return [int(n) for n in times[order]]
+
+
+def log_prob(model: Any, x: Tensor, condition: Tensor) -> Tensor:
+    """Logarithm of the density, shape (rows,); differentiable in the parameters.
+
+    Args:
+        model: from `build`.
+        x: latents of the targets, shape (rows, targets).
+        condition: shape (rows, inputs).
+    """
+    z, log_det = to_noise(model, x, condition)
+    return log_det - 0.5 * z.square().sum(1) - 0.5 * z.shape[1] * math.log(2 * math.pi)
+
+
+def to_noise(model: Any, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+    """The training direction: noise, shape (rows, targets), and log |det|, shape (rows,)."""
+    couplings, order = _couplings(model)
+    columns, context = (
+        x.t()[torch.argsort(order)],
+        torch.cat([condition, condition.new_ones(len(condition), 1)], dim=1).t().contiguous(),
+    )
+    log_det = torch.zeros(x.shape[0], dtype=x.dtype)
+    for coupling, place in reversed(couplings):
+        columns, part = spline.density(spline.pack(coupling, place), columns, context)
+        log_det = log_det + part
+    return columns.t(), log_det
+
+
+class FastFlow:
+    """Samples of a flow as a pure function of noise and condition.
+
+    Rows are worked on in whole blocks of 2048, the last one padded: the result of a row depends neither on the other
+    rows nor on how many there are. Each block runs on one core; `threads` blocks run at a time.
+
+    Attributes:
+        backend: "compiled" or "eager".
+    """
+
+    def __init__(self, model: Any, compile: bool = False) -> None:
+        """Read the parameters of `model`; later changes to it are not seen.
+
+        Args:
+            model: from `build`.
+            compile: generate machine code with torch.compile, once, for twice the speed; it takes some 30 s and needs
+                a C++ compiler. Without one this warns and stays eager.
+        """
+        couplings, order = _couplings(model)
+        with torch.no_grad():
+            self._layers = [spline.pack(coupling, place) for coupling, place in couplings]
+        self._order = order
+        self.targets, self.conditions = len(order), self._layers[0].gates.shape[1] - 1
+        self._generate: Generate = spline.generate
+        self.backend = "eager"
+        if compile:
+            self._compile()
+
+    def _compile(self) -> None:
+        # Compiled once for all layers and flows of the same shape; fullgraph: rather fail than run in part.
+        self._generate = torch.compile(spline.generate, dynamic=False, fullgraph=True)
+        try:
+            self.block(np.zeros((BLOCK, self.targets), np.float32), np.zeros((BLOCK, self.conditions), np.float32))
+        except (RuntimeError, OSError) as error:  # torch._dynamo's and inductor's errors are RuntimeErrors
+            self._generate = spline.generate
+            problem = str(error).strip().partition("\n")[0]
+            warnings.warn(f"flash: sampling without compilation, at half the speed: {problem}", stacklevel=3)
+        else:
+            self.backend = "compiled"
+
+    def sample(self, noise: Float32Array, condition: Float32Array, threads: int = 1) -> Float32Array:
+        """Latents of the targets.
+
+        Args:
+            noise: standard normal, shape (rows, targets).
+            condition: shape (rows, inputs).
+            threads: blocks worked on at a time; the result does not depend on it.
+
+        Returns:
+            Shape (rows, targets), float32.
+        """
+        out = np.empty((len(noise), self.targets), np.float32)
+
+        def work(rows: slice) -> None:
+            out[rows] = self.block(noise[rows], condition[rows])
+
+        in_blocks(len(noise), threads, work)
+        return out
+
+    def block(self, noise: Float32Array, condition: Float32Array) -> Float32Array:
+        """`sample` for at most one block, on one core."""
+        rows = len(noise)
+        with torch.inference_mode(), one_core():
+            z, context = _columns(noise), torch.cat([_columns(condition), torch.ones(1, BLOCK)])
+            for layer in self._layers:
+                z = self._generate(layer, z, context)
+            return z[self._order, :rows].numpy().T
+
+
+def _columns(rows: Float32Array) -> Tensor:
+    """(rows, columns) as a features × batch tensor of one whole block; rows that are missing are zero."""
+    padded = torch.zeros(rows.shape[1], BLOCK)
+    padded[:, : len(rows)] = torch.from_numpy(np.ascontiguousarray(rows.T, np.float32))
+    return padded
+
+
+def in_blocks(rows: int, threads: int, work: Callable[[slice], None]) -> None:
+    """Call `work` for every block of 2048 of `rows`, `threads` at a time, on one core each."""
+    blocks = [slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK)]
+    if threads == 1 or len(blocks) < 2:
+        for block in blocks:
+            work(block)
+        return
+    with (
+        one_core(),
+        ThreadPoolExecutor(min(threads, len(blocks)), initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        for done in [pool.submit(work, block) for block in blocks]:
+            done.result()
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Run torch operations of this thread on one core, then as before: sharing one small product costs more."""
+    before = torch.get_num_threads()
+    if before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

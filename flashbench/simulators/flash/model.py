@@ -1,0 +1,129 @@
+"""A trained generator of one kind of object: condition transform, flow, target transform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from flashbench.errors import PluginError, SchemaError
+from flashbench.simulators.flash import weights
+from flashbench.simulators.flash.features import Feature, FloatArray
+from flashbench.simulators.flash.flow import BLOCK, FastFlow, FlowConfig, build, in_blocks
+from flashbench.simulators.flash.transforms import RankGaussian, Standardise
+
+_FLOW: Final = "flow."
+
+
+class FlowModel:
+    """Draws target columns for condition columns.
+
+    Attributes:
+        targets, conditions: features of the columns that go out and come in.
+        config: shape of the flow.
+        backend: "compiled" or "eager" sampling.
+    """
+
+    def __init__(
+        self, config: FlowConfig, flow: Any, standardise: Standardise, rank: RankGaussian, compile: bool = False
+    ) -> None:
+        self.config, self.flow, self.standardise, self.rank = config, flow, standardise, rank
+        self._fast = FastFlow(flow, compile=compile)
+
+    @property
+    def targets(self) -> tuple[Feature, ...]:
+        """Features of the generated columns."""
+        return self.rank.features
+
+    @property
+    def conditions(self) -> tuple[Feature, ...]:
+        """Features of the condition columns."""
+        return self.standardise.features
+
+    @property
+    def backend(self) -> str:
+        """How it samples: "compiled" or "eager"."""
+        return self._fast.backend
+
+    def generate(self, conditions: FloatArray, rng: np.random.Generator, threads: int = 1) -> FloatArray:
+        """One draw of the targets for every row.
+
+        Noise is drawn in whole blocks, so that the first rows of a longer request are those of a shorter one.
+
+        Args:
+            conditions: raw columns, shape (rows, conditions); outside the training range they count as its edge.
+            rng: source of the noise, and of nothing else.
+            threads: blocks of 2048 rows worked on at a time; the result does not depend on it.
+
+        Returns:
+            Shape (rows, targets), float64; every value is one that its feature allows.
+
+        Raises:
+            SchemaError: the number of columns does not fit.
+        """
+        rows = len(conditions)
+        if conditions.ndim != 2 or conditions.shape[1] != len(self.conditions):
+            problem = f"shape {conditions.shape} does not fit {len(self.conditions)} conditions"
+            raise SchemaError("FlowModel.generate", "conditions", problem)
+        out = np.empty((len(self.targets), rows)).T
+        noise = np.empty((-(-rows // BLOCK) * BLOCK, len(self.targets)), np.float32)
+        rng.standard_normal(dtype=np.float32, out=noise)
+
+        def work(block: slice) -> None:
+            latent = self._fast.block(noise[block], self.standardise.forward(conditions[block]))
+            out[block] = self.rank.inverse(latent)
+
+        in_blocks(rows, threads, work)
+        return out
+
+    def outside(self, conditions: FloatArray) -> dict[str, int]:
+        """Rows of each condition beyond its training range, where there are any."""
+        return self.standardise.outside(conditions)
+
+    def save(self, directory: Path, metadata: Mapping[str, Any]) -> str:
+        """Write the weights; returns their SHA-256. `metadata` is the caller's: recipe, seed, training manifest."""
+        tensors = {_FLOW + name: tensor.numpy() for name, tensor in self.flow.state_dict().items()}
+        names = {"targets": _names(self.targets), "conditions": _names(self.conditions)}
+        tensors |= self.rank.tensors() | self.standardise.tensors()
+        return weights.save(directory, tensors, {"flow": asdict(self.config), **names, "training": dict(metadata)})
+
+    @classmethod
+    def load(
+        cls, directory: Path, targets: Sequence[Feature], conditions: Sequence[Feature], compile: bool = False
+    ) -> FlowModel:
+        """A model that `save` wrote.
+
+        Args:
+            directory: of the weights.
+            targets: features to choose from; those that the weights were trained on are taken, by name.
+            conditions: likewise.
+            compile: see `FastFlow`.
+
+        Raises:
+            InputError: a file is missing or unreadable.
+            PluginError: checksum, feature-table version or the features differ.
+        """
+        tensors, metadata = weights.load(directory)
+        config = FlowConfig(**metadata["flow"])
+        flow = build(config)
+        state = {name.removeprefix(_FLOW): a for name, a in tensors.items() if name.startswith(_FLOW)}
+        flow.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+        rank = RankGaussian.from_tensors(tensors, _pick(targets, metadata["targets"], directory))
+        standardise = Standardise.from_tensors(tensors, _pick(conditions, metadata["conditions"], directory))
+        return cls(config, flow, standardise, rank, compile)
+
+
+def _names(features: Sequence[Feature]) -> list[str]:
+    return [f.name for f in features]
+
+
+def _pick(features: Sequence[Feature], names: Sequence[str], directory: Path) -> list[Feature]:
+    known = {f.name: f for f in features}
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise PluginError(str(directory), f"trained with unknown features: {', '.join(missing)}", "train again")
+    return [known[name] for name in names]

@@ -1,0 +1,232 @@
+"""Between physical columns and what the networks see.
+
+What to use when: `RankGaussian` for targets (physical value ↔ standard-normal latent, spikes and discrete values
+exact), `Standardise` for conditions.
+
+References:
+    M. Rosenblatt, "Remarks on a multivariate transformation", Ann. Math. Stat. 23 (1952) 470; the probability integral
+    transform is randomised where a value has a probability of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flashbench.errors import SchemaError, SimulationError
+from flashbench.simulators.flash.features import Feature, FloatArray, Scale
+from flashbench.simulators.flash.quantiles import Quantiles, quantiles
+
+Tensors = dict[str, NDArray[Any]]
+Float32Array = NDArray[np.float32]
+
+_BUCKETS: Final = 2048  # uniform in the latent: the first guess of a segment
+_REACH: Final = 6.0  # latents beyond are the extreme values
+_CLIP: Final = 8.0  # standardised conditions are kept within
+
+
+class RankGaussian:
+    """Each target by its own rank to a standard normal, and back.
+
+    A table of segments a target, sorted in the latent: `edge` where a segment begins, and the values `left`, `right` at
+    its two ends. Atoms (spikes, integers, flags) are flat segments, so that they come back exactly. The inverse looks a
+    segment up by a uniform grid, so that its cost does not grow with the table.
+    """
+
+    def __init__(self, tables: Sequence[Quantiles], features: Sequence[Feature]) -> None:
+        self.tables, self.features = tuple(tables), tuple(features)
+        lengths = [len(t.edge) for t in tables]
+        self._first = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+        self._edge = np.concatenate([t.edge for t in tables])
+        self._left = np.concatenate([t.left for t in tables]).astype(np.float64)
+        self._slope = np.concatenate([t.slope for t in tables])
+        self._next = np.concatenate([np.append(t.edge[1:], np.float32(np.inf)) for t in tables])
+        self._low = np.array([t.left[0] for t in tables], np.float64)[:, None]
+        self._high = np.array([t.right[-1] for t in tables], np.float64)[:, None]
+        starts = [_starts(t.edge) for t in tables]
+        self._start = np.concatenate([s + f for s, f in zip(starts, self._first, strict=True)]).astype(np.int32)
+        self._row = (np.arange(len(lengths), dtype=np.int32) * _BUCKETS)[:, None]
+        self._steps = max(_most_edges(t.edge) for t in tables)
+
+    @classmethod
+    def fit(cls, columns: FloatArray, features: Sequence[Feature]) -> RankGaussian:
+        """Learn the tables.
+
+        Args:
+            columns: shape (rows, targets), at least one row; values that a feature does not allow are restricted.
+            features: one a column.
+
+        Raises:
+            SchemaError: the shape does not fit, there is no row, or a value is not finite.
+        """
+        _check(columns, features, "RankGaussian.fit")
+        return cls([quantiles(f.restrict(columns[:, j]), f) for j, f in enumerate(features)], features)
+
+    def forward(self, values: FloatArray, uniform: FloatArray) -> Float32Array:
+        """Latents of physical values.
+
+        Args:
+            values: shape (rows, targets).
+            uniform: in [0, 1), same shape: where within its share of the latent an atom is put.
+
+        Returns:
+            Shape (rows, targets), float32; standard normal a column when the values follow the training sample.
+
+        Raises:
+            SchemaError: the shape does not fit, or a value is not finite.
+        """
+        _check(values, self.features, "RankGaussian.forward")
+        latent = np.empty(values.shape, np.float32)
+        for j, (table, feature) in enumerate(zip(self.tables, self.features, strict=True)):
+            latent[:, j] = table.latent(feature.restrict(values[:, j]), uniform[:, j])
+        return latent
+
+    def inverse(self, latent: NDArray[np.floating[Any]]) -> FloatArray:
+        """Physical values of latents, shape (rows, targets), float64: always values that the features allow.
+
+        Raises:
+            SimulationError: a latent is not finite.
+        """
+        z = np.ascontiguousarray(latent.T, np.float32)
+        if not np.isfinite(z).all():
+            raise SimulationError("flash", "the flow returned a latent that is not finite", "the weights are damaged")
+        np.clip(z, -_REACH, _REACH, out=z)
+        segment = self._start[_bucket(z) + self._row]
+        for _ in range(self._steps):
+            segment += z >= self._next[segment]
+        value = self._left[segment] + self._slope[segment] * (z - self._edge[segment])
+        np.clip(value, self._low, self._high, out=value)
+        physical: FloatArray = value.T
+        return physical
+
+    def tensors(self) -> Tensors:
+        """Arrays to store: float32 segments of all targets, and how many each has."""
+        return {
+            "rank.segments": np.array([len(t.edge) for t in self.tables], np.int32),
+            "rank.edge": np.concatenate([t.edge for t in self.tables]),
+            "rank.left": np.concatenate([t.left for t in self.tables]),
+            "rank.right": np.concatenate([t.right for t in self.tables]),
+            "rank.end": np.array([t.end for t in self.tables], np.float32),
+        }
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], features: Sequence[Feature]) -> RankGaussian:
+        """The inverse of `tensors`."""
+        cuts = np.cumsum(tensors["rank.segments"])[:-1]
+        parts = (np.split(np.asarray(tensors[f"rank.{name}"]), cuts) for name in ("edge", "left", "right"))
+        rows = zip(*parts, tensors["rank.end"], strict=True)
+        return cls([Quantiles(edge, left, right, np.float32(end)) for edge, left, right, end in rows], features)
+
+
+def _bucket(z: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
+    scaled = (z + np.float32(_REACH)) * np.float32((_BUCKETS - 1) / (2 * _REACH))
+    return scaled.astype(np.int32)
+
+
+def _starts(edge: Float32Array) -> NDArray[np.int64]:
+    """Segment in which each bucket begins: all edges of earlier buckets lie behind, those of its own ahead."""
+    behind = np.searchsorted(_bucket(np.clip(edge, -_REACH, _REACH)), np.arange(_BUCKETS), side="left") - 1
+    return np.maximum(behind, 0)
+
+
+def _most_edges(edge: Float32Array) -> int:
+    return int(np.bincount(_bucket(np.clip(edge, -_REACH, _REACH))).max())
+
+
+def _check(columns: FloatArray, features: Sequence[Feature], where: str) -> None:
+    if columns.ndim != 2 or columns.shape[1] != len(features):
+        raise SchemaError(where, "all", f"shape {columns.shape} does not fit {len(features)} features")
+    if not len(columns):
+        raise SchemaError(where, "all", "no rows", "no object of this kind was found to learn from")
+    for j, feature in enumerate(features):
+        if not np.isfinite(columns[:, j]).all():
+            raise SchemaError(where, feature.branch or feature.name, "not finite")
+
+
+@dataclass(frozen=True)
+class Standardise:
+    """Conditions as a network sees them: logarithms, flags, one-hot codes, mean 0 and width 1.
+
+    Attributes:
+        features: one a raw column.
+        low, high: range of each raw column in training, shape (conditions,); values beyond are moved to it.
+        mean, width: of each network input, shape (inputs,).
+    """
+
+    features: tuple[Feature, ...]
+    low: FloatArray
+    high: FloatArray
+    mean: FloatArray
+    width: FloatArray
+
+    @classmethod
+    def fit(cls, columns: FloatArray, features: Sequence[Feature]) -> Standardise:
+        """Learn ranges, means and widths from raw columns, shape (rows, conditions).
+
+        Raises:
+            SchemaError: the shape does not fit, there is no row, or a value is not finite.
+        """
+        _check(columns, features, "Standardise.fit")
+        low, high = columns.min(axis=0), columns.max(axis=0)
+        wide = [np.stack(_expand(columns[:, j], f)) for j, f in enumerate(features)]
+        free = np.concatenate(
+            [np.full(len(w), f.scale not in (Scale.ONE_HOT, Scale.FLAG)) for w, f in zip(wide, features, strict=True)]
+        )
+        inputs = np.concatenate(wide)
+        mean, width = np.where(free, inputs.mean(axis=1), 0.0), np.where(free, inputs.std(axis=1), 1.0)
+        return cls(tuple(features), low, high, mean, np.where(width > 1e-9, width, 1.0))
+
+    @property
+    def inputs(self) -> int:
+        """Number of network inputs."""
+        return len(self.mean)
+
+    def forward(self, columns: FloatArray) -> Float32Array:
+        """Network inputs of raw columns: (rows, conditions) → (rows, inputs), float32, finite, within ±8."""
+        inputs = np.empty((self.inputs, len(columns)), np.float32)
+        row = 0
+        for j, feature in enumerate(self.features):
+            column = columns[:, j]
+            if feature.scale is not Scale.ONE_HOT:
+                column = np.clip(column, self.low[j], self.high[j])
+            for part in _expand(column, feature):
+                inputs[row] = (part - self.mean[row]) / self.width[row]
+                row += 1
+        return np.clip(inputs, -_CLIP, _CLIP, out=inputs).T
+
+    def outside(self, columns: FloatArray) -> dict[str, int]:
+        """Rows of each condition beyond its range in training, where there are any; categories never are."""
+        beyond = ((columns < self.low) | (columns > self.high)).sum(axis=0)
+        pairs = zip(self.features, beyond, strict=True)
+        return {f.name: int(n) for f, n in pairs if n and f.scale is not Scale.ONE_HOT}
+
+    def tensors(self) -> Tensors:
+        """Arrays to store."""
+        return {f"condition.{name}": getattr(self, name) for name in ("low", "high", "mean", "width")}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], features: Sequence[Feature]) -> Standardise:
+        """The inverse of `tensors`."""
+        arrays = (np.asarray(tensors[f"condition.{name}"], np.float64) for name in ("low", "high", "mean", "width"))
+        return cls(tuple(features), *arrays)
+
+
+def _expand(column: FloatArray, feature: Feature) -> list[FloatArray]:
+    """Network inputs of one raw column before they are standardised, each of shape (rows,)."""
+    match feature.scale:
+        case Scale.LOG:
+            return [np.log1p(np.maximum(column, 0.0))]
+        case Scale.ETA:
+            size = np.abs(column)
+            return [column, size, *((size > edge).astype(np.float64) for edge in feature.edges)]
+        case Scale.PHI:
+            return [np.cos(column), np.sin(column)]
+        case Scale.ONE_HOT:
+            code = feature.restrict(column)
+            return [(code == value).astype(np.float64) for value in feature.values]
+        case _:
+            return [column]

@@ -1,0 +1,121 @@
+"""Train one flow: from raw target and condition columns to a `FlowModel`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flashbench.errors import SchemaError
+from flashbench.simulators.flash.features import Feature, FloatArray
+from flashbench.simulators.flash.flow import FlowConfig, build, log_prob
+from flashbench.simulators.flash.model import FlowModel
+from flashbench.simulators.flash.transforms import Float32Array, RankGaussian, Standardise
+from flashbench.training.loop import TOTAL, LoopConfig, Progress, fit
+
+_VALIDATION_SHARE = 0.05
+_VALIDATION_ROWS = 50_000  # at most
+_CHUNK = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSettings:
+    """Shape of the flow; see `FlowConfig`."""
+
+    layers: int = 6
+    blocks: int = 2
+    hidden: int = 64
+    bins: int = 8
+    tail: float = 5.0
+
+
+class FlowTask:
+    """Maximum likelihood of a flow: the negative log-density, in nats a row."""
+
+    def __init__(self, model: Any, latent: Float32Array, inputs: Float32Array, held_out: int) -> None:
+        """Train on all rows but the first `held_out`, which validate.
+
+        Args:
+            model: from `build`.
+            latent: Gaussianised targets, shape (rows, targets).
+            inputs: standardised conditions, shape (rows, inputs).
+            held_out: rows kept for validation.
+        """
+        self.module: torch.nn.Module = model
+        self.rows = len(latent) - held_out
+        x, c = torch.from_numpy(np.ascontiguousarray(latent)), torch.from_numpy(np.ascontiguousarray(inputs))
+        self._x, self._c = x[held_out:], c[held_out:]
+        self._held_out = list(zip(torch.split(x[:held_out], _CHUNK), torch.split(c[:held_out], _CHUNK), strict=True))
+
+    def groups(self) -> list[dict[str, Any]]:
+        """All parameters alike."""
+        return [{"params": list(self.module.parameters())}]
+
+    def loss(self, batch: Tensor) -> Mapping[str, Tensor]:
+        """Mean over the rows of `batch`."""
+        return {TOTAL: -log_prob(self.module, self._x[batch], self._c[batch]).mean()}
+
+    def validate(self) -> Mapping[str, float]:
+        """Mean over the rows that were held out."""
+        sums = [-float(log_prob(self.module, x, c).sum()) for x, c in self._held_out]
+        return {TOTAL: sum(sums) / sum(len(x) for x, _ in self._held_out)}
+
+
+def train_flow(
+    targets: FloatArray,
+    conditions: FloatArray,
+    target_features: Sequence[Feature],
+    condition_features: Sequence[Feature],
+    *,
+    settings: FlowSettings,
+    loop: LoopConfig,
+    out: Path,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> FlowModel:
+    """Train a conditional flow; a killed training goes on when it is called again.
+
+    Args:
+        targets: target columns, shape (rows, targets).
+        conditions: raw condition columns of the same rows, shape (rows, conditions).
+        target_features, condition_features: one a column.
+        settings: shape of the flow.
+        loop: how long and how fast.
+        out: directory for checkpoint and history; the caller saves the model (`FlowModel.save`).
+        seed: of everything random.
+        progress: called after every epoch.
+
+    Returns:
+        The model of the best epoch.
+
+    Raises:
+        SchemaError: fewer than 100 rows, or shapes or values do not fit.
+        RunError: `out` holds another training, or the loss is not finite.
+    """
+    rows = len(targets)
+    if rows < 100 or len(conditions) != rows:
+        raise SchemaError("train_flow", "all", f"{rows} targets, {len(conditions)} conditions; at least 100 of each")
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(rows)
+    targets, conditions = targets[order], conditions[order]
+    rank, standardise = RankGaussian.fit(targets, target_features), Standardise.fit(conditions, condition_features)
+    config = FlowConfig(
+        targets=targets.shape[1],
+        conditions=standardise.inputs,
+        layers=settings.layers,
+        blocks=settings.blocks,
+        hidden=settings.hidden,
+        bins=settings.bins,
+        tail=settings.tail,
+        seed=seed,
+    )
+    model = build(config)
+    latent = rank.forward(targets, rng.random(targets.shape))
+    held_out = min(_VALIDATION_ROWS, max(1, int(_VALIDATION_SHARE * rows)))
+    fit(FlowTask(model, latent, standardise.forward(conditions), held_out), loop, out, progress, seed)
+    return FlowModel(config, model, standardise, rank)
