@@ -11,15 +11,8 @@ from flashbench.training.extraction import extract
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    path = tmp_path_factory.mktemp("toy") / "toy.root"
-    write_events(path, [toy_events(2000, seed=1), toy_events(2000, seed=2, first_event=2001)])
-    return path
-
-
-@pytest.fixture(scope="module")
-def tables(sample):
-    return extract([str(sample)])
+def tables(toy_file):
+    return extract([str(toy_file)])
 
 
 def test_efficiencies_are_those_of_the_detector(tables):
@@ -50,14 +43,14 @@ def test_every_reconstructed_jet_is_matched_or_a_fake(tables):
     assert tables.counts["Jet"] == tables.counts["Jet matched"] + len(tables.fakes.targets)
 
 
-def test_a_file_without_links_is_matched_by_distance(sample, tmp_path, tables):
+def test_a_file_without_links_is_matched_by_distance(toy_file, tmp_path, tables):
     events = toy_events(2000, seed=1)
     for name, link in (("Jet", "genJetIdx"), ("Muon", "genPartIdx")):
         events = ak.with_field(events, ak.without_field(events[name], link), name)
     path = tmp_path / "unlinked.root"
     write_events(path, [events])
     unlinked = extract([str(path)])
-    linked = extract([str(sample)], events=2000)
+    linked = extract([str(toy_file)], events=2000)
     assert unlinked.counts["Jet matched"] == pytest.approx(linked.counts["Jet matched"], rel=0.03)
     assert unlinked.counts["Muon matched"] == pytest.approx(linked.counts["Muon matched"], rel=0.03)
 
@@ -83,9 +76,9 @@ def test_two_jets_of_one_generator_jet_leave_one_fake(tmp_path):
     assert len(once.fakes.targets) == once.counts["Jet"] - once.counts["Jet matched"]
 
 
-def test_tables_do_not_depend_on_the_blocks(sample, monkeypatch, tables):
+def test_tables_do_not_depend_on_the_blocks(toy_file, monkeypatch, tables):
     monkeypatch.setattr("flashbench.training.extraction.BLOCK_EVENTS", 700)
-    again = extract([str(sample)])
+    again = extract([str(toy_file)])
     assert again.events == tables.events
     assert np.array_equal(again.jets.conditions, tables.jets.conditions)
     assert np.array_equal(again.muons.targets, tables.muons.targets)
@@ -110,9 +103,9 @@ def test_a_file_without_genjets_is_refused_by_name(tmp_path):
         extract([str(path)])
 
 
-def test_no_events_is_an_input_error(sample):
+def test_no_events_is_an_input_error(toy_file):
     with pytest.raises(InputError, match="no events"):
-        extract([str(sample)], events=0)
+        extract([str(toy_file)], events=0)
 
 
 def test_real_cms_events_are_matched(real_data):

@@ -85,7 +85,7 @@ def free_azimuth(fakes: Flat, jets: Flat, rng: np.random.Generator) -> FloatArra
     After six attempts the last one stands: a crowded event has no room left.
     """
     attempts = rng.uniform(-np.pi, np.pi, (_ATTEMPTS, len(fakes)))
-    phi = attempts[0].copy()
+    phi: FloatArray = attempts[0].copy()
     blocked = _blocked(fakes, phi, jets, np.arange(len(fakes)))
     for attempt in attempts[1:]:
         if not len(blocked):

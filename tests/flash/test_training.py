@@ -1,0 +1,156 @@
+"""`flashbench train flash` on a toy detector: what is learned, resumed and refused."""
+
+import json
+from contextlib import contextmanager
+
+import awkward as ak
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from flash.toy_detector import FAKES_PER_INTERACTION, JET_EFFICIENCY, toy_events
+from flashbench.cli.train import app
+from flashbench.errors import InputError, RunError
+from flashbench.nanoaod import write_events
+from flashbench.simulators import check_output
+from flashbench.simulators.flash import FlashSimulator
+from flashbench.simulators.flash.conditions import event_conditions, gen_jets, stack
+from flashbench.simulators.flash.fakes import FAKE_CONDITIONS
+from flashbench.simulators.flash.networks import PARTS, read_manifest
+from flashbench.training.flash import FlashRecipe, FlowSettings, train_flash
+
+TINY = FlashRecipe(epochs=8, flow=FlowSettings(layers=2, blocks=1, hidden=16, bins=6))
+
+
+@pytest.fixture(scope="module")
+def trained(toy_file, tmp_path_factory):
+    """Weights of a training of some seconds."""
+    out = tmp_path_factory.mktemp("trained") / "weights"
+    train_flash([str(toy_file)], out, TINY)
+    return out
+
+
+@pytest.fixture(scope="module")
+def simulated(trained):
+    """Other events of the same detector, and what FlashSim makes of them."""
+    events = toy_events(3000, seed=51)
+    simulator = FlashSimulator(trained)
+    output = simulator.simulate(events, np.random.default_rng(0))
+    return events, check_output(simulator.info, output, len(events), "test", simulator.info.provides)
+
+
+def test_the_output_of_trained_weights_keeps_the_contract(simulated):
+    _, output = simulated
+    assert ak.all(output.Jet.pt[:, 1:] <= output.Jet.pt[:, :-1])
+    assert set(np.unique(ak.flatten(output.Jet.puId))) <= {0, 4, 6, 7}
+
+
+def test_response_and_rates_are_learned(simulated):
+    events, output = simulated
+    jets = output.Jet[output.Jet.genJetIdx >= 0]
+    ratio = ak.flatten(jets.pt / events.GenJet.pt[jets.genJetIdx])
+    assert ak.mean(ratio) == pytest.approx(1.0, abs=0.02)
+    assert ak.std(ratio) == pytest.approx(0.1, abs=0.02)
+    assert ak.sum(ak.num(jets)) / ak.sum(ak.num(events.GenJet)) == pytest.approx(JET_EFFICIENCY, abs=0.03)
+    fakes = ak.sum(output.Jet.genJetIdx < 0) / len(events)
+    assert fakes == pytest.approx(30 * FAKES_PER_INTERACTION, rel=0.1)
+
+
+def test_the_b_tag_depends_on_the_flavour(simulated):
+    _, output = simulated
+    score, flavour = ak.flatten(output.Jet.btagDeepFlavB), ak.flatten(output.Jet.hadronFlavour)
+    assert ak.mean(score[flavour == 5]) > ak.mean(score[flavour == 0]) + 0.3
+
+
+def test_more_pile_up_makes_more_fakes(trained):
+    events = toy_events(2000, seed=52)
+    columns = event_conditions(events, gen_jets(events))
+    number = FlashSimulator(trained).networks.fakes.number
+    few, many = (
+        number.probabilities(stack(columns | {"nPU": np.full(2000, n)}, FAKE_CONDITIONS)) @ np.arange(number.classes)
+        for n in (20.0, 40.0)
+    )
+    assert many.mean() > 1.15 * few.mean()
+
+
+def test_the_manifest_holds_recipe_input_calibration_and_time(trained):
+    manifest = read_manifest(trained)
+    assert set(manifest["training"]) == set(manifest["networks"]) == set(PARTS)
+    assert manifest["recipe"]["epochs"] == 8
+    assert len(manifest["inputs"][0]["sha256"]) == 64
+    assert (
+        manifest["counts"]["Jet"] == manifest["counts"]["Jet matched"] + manifest["training"]["fake-features"]["rows"]
+    )
+    assert manifest["seconds"] > 0
+    for part in ("jet-efficiency", "muon-efficiency"):
+        assert manifest["training"][part]["calibration"]["error"] < 0.05
+    assert not list(trained.rglob("checkpoint.pt"))
+    lines = (trained / "training" / "jets" / "history.jsonl").read_text().splitlines()
+    losses = [json.loads(line)["validation"]["total"] for line in lines]
+    assert min(losses) < losses[0]
+
+
+def test_a_killed_training_ends_as_one_that_was_not(toy_file, trained, tmp_path):
+    @contextmanager
+    def killing(stage):
+        def progress(done, total):
+            if stage == "muons" and done == 3:
+                raise KeyboardInterrupt
+
+        yield progress
+
+    with pytest.raises(KeyboardInterrupt):
+        train_flash([str(toy_file)], tmp_path / "killed", TINY, killing)
+    assert not (tmp_path / "killed" / "manifest.json").exists()
+    began = {}
+
+    @contextmanager
+    def watching(stage):
+        yield lambda done, total: began.setdefault(stage, done)
+
+    manifest = train_flash([str(toy_file)], tmp_path / "killed", TINY, watching)
+    assert manifest["networks"] == read_manifest(trained)["networks"]
+    assert began["muons"] == 4, "the muons went on after their third epoch"
+    assert began["fake-number"] == 8, "a finished network was not trained again"
+
+
+def test_a_finished_training_is_taken_over(toy_file, trained):
+    stages = []
+
+    @contextmanager
+    def watching(stage):
+        stages.append(stage)
+        yield lambda done, total: None
+
+    assert train_flash([str(toy_file)], trained, TINY, watching) == read_manifest(trained)
+    assert stages == []
+
+
+def test_a_folder_of_another_recipe_is_refused(toy_file, trained):
+    with pytest.raises(RunError, match="another recipe"):
+        train_flash([str(toy_file)], trained, FlashRecipe(epochs=9))
+
+
+def test_too_few_objects_are_refused_by_number(tmp_path):
+    path = tmp_path / "few.root"
+    write_events(path, [toy_events(20, seed=1)])
+    with pytest.raises(InputError, match="reconstructed jets in 20 events"):
+        train_flash([str(path)], tmp_path / "out", TINY)
+
+
+def test_the_recipe_gives_small_samples_more_epochs_and_smaller_batches():
+    small, large = (FlashRecipe().loop("jets", rows) for rows in (5_000, 500_000))
+    assert small.epochs > large.epochs
+    assert small.batch < large.batch == 2048
+    assert FlashRecipe(epochs=3).loop("jets", 5_000).epochs == 3
+
+
+def test_the_command_trains_from_given_files(toy_file, tmp_path):
+    out = tmp_path / "weights"
+    command = ["flash", "--input", str(toy_file), "--events", "600", "--epochs", "1", "--out", str(out)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "jet-efficiency" in result.output
+    manifest = read_manifest(out)
+    assert manifest["events"] == 600
+    assert FlashSimulator(out).info.name == "flash"
