@@ -81,8 +81,12 @@ def measure(events: ak.Array) -> dict[str, float]:
     for name, (a, b) in ETA_RANGES.items():
         inside = (eta >= a) & (eta < b)
         result[f"unmatched jets per event, pt>20, {name}"] = float((alone & hard & inside).sum() / len(events))
-        result[f"info: unmatched jets per event, pt>30, {name}"] = float((alone & (pt > 30) & inside).sum() / len(events))
-        result[f"info: unmatched jets per event, 15<pt<20, {name}"] = float((alone & ~hard & inside).sum() / len(events))
+        result[f"info: unmatched jets per event, pt>30, {name}"] = float(
+            (alone & (pt > 30) & inside).sum() / len(events)
+        )
+        result[f"info: unmatched jets per event, 15<pt<20, {name}"] = float(
+            (alone & ~hard & inside).sum() / len(events)
+        )
         result[f"info: jets per event, pt>20, {name}"] = float((hard & inside).sum() / len(events))
         result[f"info: nConstituents, {name}"] = float(flat["Jet_nConstituents"][hard & inside].mean())
         result[f"info: jetId tight, {name}"] = float((flat["Jet_jetId"][inside] & 2 > 0).mean())
@@ -99,7 +103,9 @@ def measure(events: ak.Array) -> dict[str, float]:
     central = (pt > 30) & (eta < 2.4) & (flat["Jet_muEF"] < 0.5)
     flavour, score = np.abs(flat["Jet_hadronFlavour"]), flat["Jet_btagDeepFlavB"]
     result["DeepFlavB ROC area, b vs udsg"] = roc_area(score[central & (flavour == 5)], score[central & (flavour == 0)])
-    result["info: DeepFlavB ROC area, b vs c"] = roc_area(score[central & (flavour == 5)], score[central & (flavour == 4)])
+    result["info: DeepFlavB ROC area, b vs c"] = roc_area(
+        score[central & (flavour == 5)], score[central & (flavour == 4)]
+    )
     parton = np.abs(flat["Jet_partonFlavour"])
     qgl = central & (flat["Jet_qgl"] >= 0)
     light = (parton > 0) & (parton < 4)

@@ -1,6 +1,6 @@
 """Derive the jet response tables of the reference detector from multijet events, and check them on another sample.
 
-    python benchmarks/production_response.py --events 4000 --closure 1000 --out benchmarks/results/production_response.json
+    python benchmarks/production_response.py --events 4000 --closure 1000 --out RESULT.json
 
 Writes `flashbench/production/detector/weights/response-{full,fast}.json`. The calibration sample (multijets, flat in
 pt by event weights that the fit ignores) and the closure sample (ttbar) share neither process nor seed.
@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from flashbench.production.detector import response as responses
 from flashbench.production.detector.chain import cross, simulate
 from flashbench.production.detector.grades import grade_of
 from flashbench.production.generate import events_of_generated, generate
-from flashbench.production.genjets import gen_jets
 from flashbench.production.minimum_bias import PARTS, PoolSettings, load_pool, make_part
 from flashbench.production.ragged import blocks
 from flashbench.production.recipes import Recipe, recipe
@@ -56,10 +56,12 @@ def pairs_of(job: tuple[str, int, Tier, bool]) -> Any:
     columns = []
     for first, last in blocks(generated.events, 250):
         part = events_of_generated(generated, first, last)
-        jets = gen_jets(part.visible, part.hadrons, part.partons)
         grade = grade_of(tier)
         key = (seed, "response", first)
-        seen = simulate(cross(part, pool, grade.pileup, *key), part, jets, pool, grade, table, *key, lowest_pt=15.0 if corrected else 2.0).jets
+        crossing = cross(part, pool, grade.pileup, *key)
+        lowest = 15.0 if corrected else 2.0
+        seen = simulate(crossing, grade, table, *key, lowest_pt=lowest, untagged=True).jets
+        jets = crossing.gen_jets
         ok = (seen["genJetIdx"] >= 0) & (seen["muEF"] < 0.5) & (seen["chEmEF"] < 0.5)
         gen = (jets.starts[seen.event] + seen["genJetIdx"])[ok]
         turn = (seen["phi"][ok] - jets["phi"][gen] + np.pi) % (2 * np.pi) - np.pi
@@ -73,9 +75,9 @@ def derive(found: Any) -> dict[str, Any]:
     """Correction knots in each bin of |eta|: gen pt over median measured pt, at that measured pt."""
     measured, _, gen, eta = found
     rows_pt, rows_factor = [], []
-    for low, high in zip(ETA[:-1], ETA[1:], strict=True):
+    for low, high in pairwise(ETA):
         knots = []
-        for a, b in zip(PT[:-1], PT[1:], strict=True):
+        for a, b in pairwise(PT):
             inside = (eta >= low) & (eta < high) & (gen >= a) & (gen < b)
             if inside.sum() >= 25:
                 ratio = float(np.median(measured[inside] / gen[inside]))
@@ -99,8 +101,8 @@ def closure(found: Any) -> list[dict[str, float]]:
             if inside.sum() > 20:
                 ratio = pt[inside] / gen[inside]
                 error = 1.25 * float(ratio.std()) / float(np.sqrt(inside.sum()))
-                rows.append({"eta_low": low, "eta_high": high, "pt_low": a, "pt_high": b,
-                             "response": float(np.median(ratio)), "error": error, "jets": int(inside.sum())})  # fmt: skip
+                row = {"eta_low": low, "eta_high": high, "pt_low": a, "pt_high": b, "jets": int(inside.sum())}
+                rows.append(row | {"response": float(np.median(ratio)), "error": error})
     return rows
 
 

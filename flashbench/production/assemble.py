@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from flashbench.events import BRANCHES
-from flashbench.production.detector.chain import Reconstructed
-from flashbench.production.detector.pileup import PileupDraw, densities
-from flashbench.production.generate import Generated
+from flashbench.production.detector.chain import Crossing, Reconstructed
+from flashbench.production.detector.pileup import densities
 from flashbench.production.ragged import Array, Ragged
 
 _GEN_PART = ("pt", "eta", "phi", "mass", "pdgId", "status", "statusFlags", "genPartIdxMother")
@@ -49,12 +48,11 @@ def _collection(counts: Array, columns: Mapping[str, Array]) -> Any:
     return ak.unflatten(ak.zip(dict(columns)), counts)
 
 
-def block(
-    generated: Generated, gen_jets: Ragged, draw: PileupDraw, reconstructed: Reconstructed, shard: int, first_event: int
-) -> Any:
+def block(crossing: Crossing, reconstructed: Reconstructed, shard: int, first_event: int) -> Any:
     """One event block: identity, generator columns, `Muon` and `Jet`; run 1, luminosity block `shard` + 1."""
     import awkward as ak
 
+    generated, gen_jets, draw = crossing.generated, crossing.gen_jets, crossing.draw
     events = generated.events
     pudensity, gpudensity = densities(draw)
     pileup = {

@@ -33,7 +33,7 @@ class PoolSettings:
 
     events: int = 10_000
     seed: int = 20_180
-    version: int = 2
+    version: int = 3
 
     def key(self) -> str:
         facts = [self.events, self.seed, self.version, PARTS, COMMON, MINIMUM_BIAS]
@@ -72,7 +72,7 @@ def visible_somewhere(particles: Ragged) -> BoolArray:
     eta = np.abs(particles["eta"])
     energy = np.hypot(particles["pt"] * np.cosh(eta), particles["mass"])
     central = np.where(particles["charge"] != 0, particles["pt"] > 0.25, particles["pt"] > 0.2)
-    seen: BoolArray = np.where(eta < 2.65, central, np.where(eta < 3.0, particles["pt"] > 0.2, energy > 1.0))
+    seen: BoolArray = np.where(eta < 2.9, central, np.where(eta < 3.0, particles["pt"] > 0.2, energy > 1.0))
     return seen & (eta < 5.2)
 
 

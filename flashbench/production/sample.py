@@ -88,7 +88,7 @@ def produce(
     if jobs:
         total = sum(piece.events for piece in slices[:shards]) if slices else shards * SHARD_EVENTS
         _run(jobs, workers, total, progress)
-    return _finish(chosen, seed, directory, tiers, shards, settings)
+    return _finish(chosen, directory, tiers, shards, settings)
 
 
 def _check(events: int, workers: int, tiers: tuple[Tier, ...], lhe: Path | None) -> None:
@@ -137,8 +137,9 @@ def _run(jobs: list[ShardJob], workers: int, total: int, progress: Progress | No
 
 
 def _finish(
-    chosen: Recipe, seed: int, directory: Path, tiers: tuple[Tier, ...], shards: int, settings: dict[str, object]
+    chosen: Recipe, directory: Path, tiers: tuple[Tier, ...], shards: int, settings: dict[str, object]
 ) -> Sample:
+    seed = int(str(settings["seed"]))
     markers = {str(tier): [read_marker(directory, tier, n) for n in range(shards)] for tier in tiers}
     first = markers[str(tiers[0])]
     value = chosen.cross_section_pb or combined_cross_section(first)

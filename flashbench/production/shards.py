@@ -21,8 +21,7 @@ from flashbench.production.cache import SHARD_EVENTS
 from flashbench.production.detector.chain import cross, simulate
 from flashbench.production.detector.grades import FULL, grade_of
 from flashbench.production.detector.response import load as load_response
-from flashbench.production.generate import CrossSection, Generated, events_of_generated, generate
-from flashbench.production.genjets import gen_jets
+from flashbench.production.generate import Generated, events_of_generated, generate
 from flashbench.production.lhe import LheSlice
 from flashbench.production.minimum_bias import PoolSettings, load_pool
 from flashbench.production.ragged import Ragged, blocks
@@ -41,6 +40,7 @@ class ShardJob:
         directory: of the sample.
         pool_directory: where the minimum-bias pool is.
         lhe: the part of a user's LHE file that this shard showers, or None.
+        events: in the shard; anything but the shard size is for tests.
     """
 
     recipe: Recipe
@@ -51,6 +51,7 @@ class ShardJob:
     pool_directory: Path
     pool: PoolSettings
     lhe: LheSlice | None = None
+    events: int = SHARD_EVENTS
 
 
 def file_of(directory: Path, tier: Tier, shard: int) -> Path:
@@ -74,7 +75,7 @@ def make_shard(job: ShardJob) -> int:
     """
     clock = time.perf_counter()
     extra = (f"Beams:LHEF = {job.lhe.path}",) if job.lhe else ()
-    wanted = job.lhe.events if job.lhe else SHARD_EVENTS
+    wanted = job.lhe.events if job.lhe else job.events
     with TemporaryDirectory(prefix="flashbench-") as scratch:
         seed = pythia_seed(job.seed, job.recipe.process, job.shard)
         generated, cross_section = generate(job.recipe, wanted, seed, Path(scratch), extra)
@@ -85,48 +86,39 @@ def make_shard(job: ShardJob) -> int:
     for number, (first, last) in enumerate(blocks(generated.events, BLOCK)):
         part = events_of_generated(generated, first, last)
         key = (job.seed, job.recipe.process, job.shard, number)
-        jets = gen_jets(part.visible, part.hadrons, part.partons)
         crossing = cross(part, pool, FULL.pileup, *key)
         for tier in job.tiers:
             begin = time.perf_counter()
-            seen = simulate(crossing, part, jets, pool, grade_of(tier), load_response(tier), *key)
+            seen = simulate(crossing, grade_of(tier), load_response(tier), *key)
             identity = (job.shard, job.shard * SHARD_EVENTS + first + 1)
-            made[tier].append(block(part, jets, crossing.draw, seen, *identity))
+            made[tier].append(block(crossing, seen, *identity))
             seconds[str(tier)] += time.perf_counter() - begin
     for tier, events in made.items():
-        timings = {"generation": round(generation, 3), "reconstruction": round(seconds[str(tier)], 3)}
-        _write(job, tier, events, generated, cross_section, timings)
+        write_events(file_of(job.directory, tier, job.shard), events, weight_sums(generated))
+        facts = {
+            "shard": job.shard,
+            "tier": str(tier),
+            "events": generated.events,
+            "tried": cross_section.tried,
+            "accepted": cross_section.accepted,
+            "sum_weights": float(generated.weights[:, 0].sum()),
+            "cross_section_pb": cross_section.value_pb,
+            "cross_section_error_pb": cross_section.error_pb,
+            "sha256": digest(events),
+            "seconds": {"generation": round(generation, 3), "reconstruction": round(seconds[str(tier)], 3)},
+        }
+        write_json(marker_of(job.directory, tier, job.shard), facts)
     return generated.events
 
 
-def _write(
-    job: ShardJob,
-    tier: Tier,
-    events: list[Any],
-    generated: Generated,
-    cross_section: CrossSection,
-    timings: dict[str, float],
-) -> None:
+def weight_sums(generated: Generated) -> dict[str, float | int]:
+    """Entries of the `Runs` tree."""
     nominal = generated.weights[:, 0]
-    runs = {
+    return {
         "genEventCount": generated.events,
         "genEventSumw": float(nominal.sum()),
         "genEventSumw2": float((nominal**2).sum()),
     }
-    write_events(file_of(job.directory, tier, job.shard), events, runs)
-    facts = {
-        "shard": job.shard,
-        "tier": str(tier),
-        "events": generated.events,
-        "tried": cross_section.tried,
-        "accepted": cross_section.accepted,
-        "sum_weights": float(nominal.sum()),
-        "cross_section_pb": cross_section.value_pb,
-        "cross_section_error_pb": cross_section.error_pb,
-        "sha256": digest(events),
-        "seconds": timings,
-    }
-    write_json(marker_of(job.directory, tier, job.shard), facts)
 
 
 @lru_cache(maxsize=1)

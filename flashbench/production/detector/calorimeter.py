@@ -39,9 +39,10 @@ def reaches(particles: Ragged) -> BoolArray:
     return reached
 
 
-def response(energy: Array, electromagnetic: BoolArray, parameters: CalorimeterParameters) -> Array:
+def response(energy: Array, eta: Array, electromagnetic: BoolArray, parameters: CalorimeterParameters) -> Array:
     """Mean measured over true energy, E / (E + E₀): soft showers lose what stays below the cells' suppression."""
-    return energy / (energy + np.where(electromagnetic, parameters.soft_photon, parameters.soft_hadron))
+    central = np.where(electromagnetic, parameters.soft_photon, parameters.soft_hadron)
+    return energy / (energy + np.where(np.abs(eta) > FORWARD_ETA, parameters.soft_forward, central))
 
 
 def resolution(energy: Array, eta: Array, electromagnetic: BoolArray, parameters: CalorimeterParameters) -> Array:
@@ -74,7 +75,7 @@ def deposits(
     energy, eta, kind = energy_of(kept), kept["eta"], kept["kind"]
     electromagnetic = (kind == PHOTON) | (kind == ELECTRON)
     n = kept.rows
-    mean = energy * response(energy, electromagnetic, parameters)
+    mean = energy * response(energy, eta, electromagnetic, parameters)
     sigma = resolution(energy, eta, electromagnetic, parameters)
     measured = mean + sigma * rng.standard_normal(n, dtype=np.float32)
     if parameters.conversions:
@@ -177,6 +178,6 @@ def clusters(parameters: CalorimeterParameters, *sources: Ragged) -> Ragged:
 def threshold(kind: Array, eta: Array, parameters: CalorimeterParameters) -> FloatArray:
     """Lowest energy of a cluster, GeV: higher in the endcap, higher still where its cells are coarse."""
     ranges = (_ENDCAP_ETA, _COARSE_ETA)
-    photon = parameters.photon_threshold * stepwise(eta, ranges, (1.0, 2.0, 5.0))
-    hadron = parameters.hadron_threshold * stepwise(eta, ranges, (1.0, 1.8, 5.0))
+    photon = parameters.photon_threshold * stepwise(eta, ranges, (1.0, 2.0, 14.0))
+    hadron = parameters.hadron_threshold * stepwise(eta, ranges, (1.0, 1.6, 8.0))
     return np.select([kind == PHOTON, kind == FORWARD], [photon, parameters.forward_threshold], hadron)

@@ -12,7 +12,7 @@ from flashbench.production.detector.grades import Grade, PileupParameters
 from flashbench.production.detector.kinds import kind_of
 from flashbench.production.detector.response import Response
 from flashbench.production.generate import Generated
-from flashbench.production.genjets import hadron_flavour, parton_flavour
+from flashbench.production.genjets import gen_jets, hadron_flavour, parton_flavour
 from flashbench.production.ragged import Array, Ragged, concatenate
 from flashbench.production.streams import stream
 
@@ -24,12 +24,18 @@ class Crossing:
     """What both grades of the detector receive: the same particles, the same pile-up.
 
     Args:
+        generated: the events.
+        gen_jets: their GenJets.
+        pool: minimum-bias collisions, for the out-of-time ones that a grade adds.
         particles: of the hard collision and in-time pile-up: pt, eta, phi, mass, charge, kind, x, y, z, dz, signal,
             genPart.
         draw: the pile-up drawn.
         vertices: reconstructed pile-up vertices.
     """
 
+    generated: Generated
+    gen_jets: Ragged
+    pool: Ragged
     particles: Ragged
     draw: pileup.PileupDraw
     vertices: Ragged
@@ -59,20 +65,25 @@ def cross(generated: Generated, pool: Ragged, parameters: PileupParameters, *key
     })  # fmt: skip
     extra = extra.with_columns(signal=np.zeros(extra.rows, dtype=bool), genPart=np.full(extra.rows, -1))
     vertices = pileup.vertices(draw, pool, parameters, stream(*key, "vertices"))
-    return Crossing(concatenate(signal, extra), draw, vertices)
+    jets_ = gen_jets(generated.visible, generated.hadrons, generated.partons)
+    return Crossing(generated, jets_, pool, concatenate(signal, extra), draw, vertices)
 
 
 def simulate(
     crossing: Crossing,
-    generated: Generated,
-    gen_jets: Ragged,
-    pool: Ragged,
     grade: Grade,
     response: Response,
     *key: int | str,
     lowest_pt: float = jets.LOWEST_PT,
+    untagged: bool = False,
 ) -> Reconstructed:
-    """Reconstruct one grade; `key` names the random streams, to which the grade's name is added."""
+    """Reconstruct one grade.
+
+    Args:
+        key: names the random streams; the grade's name is added.
+        lowest_pt: of the jets, GeV.
+        untagged: leave the discriminants out (to train them).
+    """
     key = (*key, str(grade.tier))
     particles = crossing.particles
     lost = tracking.interacts(particles, grade.tracking, stream(*key, "material"))
@@ -81,7 +92,7 @@ def simulate(
 
     tracked = np.zeros(particles.rows, dtype=bool)
     tracked[found["particle"][found["particle"] >= 0]] = True
-    late = pileup.out_of_time(crossing.draw, pool, grade.pileup.late_energy, stream(*key, "out-of-time"))
+    late = pileup.out_of_time(crossing.draw, crossing.pool, grade.pileup.late_energy, stream(*key, "out-of-time"))
     rng = stream(*key, "calorimeter")
     clusters = calorimeter.clusters(
         grade.calorimeter,
@@ -94,7 +105,7 @@ def simulate(
     muon = muons.identify(found, grade.muons, stream(*key, "muons"))
     flow = candidates.candidates(found, clusters, muons.is_particle_flow(found, muon))
     density, bands = candidates.density(flow)
-    built = jets.build(flow, bands, density, response, lowest_pt)
+    built = jets.build(flow, (density, bands), response, stream(*key, "jets"), lowest_pt)
 
     others = found.select(~found["primary"])
     muon = muon.with_columns(**muons.isolation(muon, flow, others))
@@ -103,17 +114,19 @@ def simulate(
     table = built.table.with_columns(**jets.fractions(built, flow))
     table = table.with_columns(
         jetId=jets.identification(table),
-        genJetIdx=jets.match(table, gen_jets),
-        hadronFlavour=hadron_flavour(table, generated.hadrons),
+        genJetIdx=jets.match(table, crossing.gen_jets),
+        hadronFlavour=hadron_flavour(table, crossing.generated.hadrons),
     )
-    table = table.with_columns(partonFlavour=parton_flavour(table, generated.partons))
+    table = table.with_columns(partonFlavour=parton_flavour(table, crossing.generated.partons))
     table = table.with_columns(
         **jets.shapes(built, flow),
         **tags.displaced(built, flow, found),
         **tags.soft_leptons(table, muon, found),
         beta=tags.vertex_fraction(built, flow, others),
     )
-    return Reconstructed(muon, table.with_columns(**discriminants.evaluate(table, grade.tier)), density)
+    if untagged:
+        return Reconstructed(muon, table, density)
+    return Reconstructed(muon, table.with_columns(**discriminants.evaluate(table)), density)
 
 
 def _jet_of_track(built: jets.Jets, flow: Ragged, found: Ragged) -> Array:

@@ -18,6 +18,7 @@ ACCEPTANCE = 2.4
 MASS = 0.1056583755
 REAL, DECAY_IN_FLIGHT, PUNCH_THROUGH = range(3)
 _CENTIMETRE = 0.1  # of a mm
+_VERTEX_ERROR = (0.0010, 0.0015)  # cm, of the primary vertex, across and along the beam
 
 
 def muon_tracks(tracks: Ragged, parameters: MuonParameters, rng: np.random.Generator) -> tuple[IntArray, Array]:
@@ -55,15 +56,15 @@ def quality(
     reach = np.clip((pt - 2.0) / 4.0, 0.1, 1.0)  # soft muons stop early
     share = np.select([real, decay], [0.80 * reach + 0.1, 0.55 * reach + 0.05], 0.18)
     stations = 1 + rng.binomial(3, share)
-    centre = np.select([real, decay], [2.6 + 0.5 * (stations - 2), 1.3 + 0.3 * (stations - 2)], -0.9)
+    centre = np.select([real, decay], [0.9 + 1.8 * reach + 0.5 * (stations - 2), 1.1 + 0.3 * (stations - 2)], -0.9)
     segments = 1 / (1 + np.exp(-(centre + 1.2 * scatter * rng.standard_normal(n))))
     segments = np.where(segments > 0.97, 1.0, segments)
     return {
         "stations": stations,
         "segments": segments,
         "chi2": rng.gamma(4.0, np.select([real, decay], [0.25, 0.45], 0.9)),
-        "kink": rng.lognormal(np.select([real, decay], [1.2, 2.2], 1.8), 0.8 * scatter),
-        "local": rng.lognormal(np.select([real, decay], [0.0, 1.2], 1.8), 0.8 * scatter),
+        "kink": rng.lognormal(np.select([real, decay], [1.2, 3.0], 2.2), 0.8 * scatter),
+        "local": rng.lognormal(np.select([real, decay], [1 - np.clip(pt / 20, 0, 1), 1.2], 1.8), 0.6 * scatter),
         "valid": 1 - np.minimum(rng.exponential(np.where(real, 0.015, 0.05), n), 1.0),
         "layers": np.clip(np.rint(rng.normal(13, 2 * scatter, n)), 3, 17).astype(np.int64),
     }
@@ -78,7 +79,7 @@ def identify(tracks: Ragged, parameters: MuonParameters, rng: np.random.Generato
     rows, origin = muon_tracks(tracks, parameters, rng)
     variables = quality(tracks, rows, origin, parameters, rng)
     pt = tracks["pt"][rows].astype(np.float64)
-    links_up = np.select([origin == REAL, origin == DECAY_IN_FLIGHT], [np.clip(0.70 + 0.07 * pt, 0, 0.998), 0.6], 0.15)
+    links_up = np.select([origin == REAL, origin == DECAY_IN_FLIGHT], [np.clip(0.55 + 0.07 * pt, 0, 0.998), 0.6], 0.15)
     is_global = (rng.random(len(rows)) < links_up) & (variables["stations"] > 0)
     is_tracker = ~is_global | (rng.random(len(rows)) < 0.99)
     columns: dict[str, Array] = {
@@ -110,7 +111,8 @@ def impact_parameters(tracks: Ragged, rows: IntArray) -> dict[str, Array]:
     z0, z0_error = tracks["z0"][rows] * _CENTIMETRE, tracks["z0_error"][rows] * _CENTIMETRE
     across, across_error = z0 / np.cosh(eta), z0_error / np.cosh(eta)
     distance = np.hypot(d0, across)
-    error = np.hypot(d0 * d0_error, across * across_error) / np.maximum(distance, 1e-9)
+    with_vertex = np.hypot(d0_error, _VERTEX_ERROR[0]), np.hypot(across_error, _VERTEX_ERROR[1])
+    error = np.hypot(d0 * with_vertex[0], across * with_vertex[1]) / np.maximum(distance, 1e-9)
     return {
         "dxy": -d0,  # NanoAOD's sign: minus that of the transverse impact parameter d0
         "dxyErr": d0_error,
@@ -124,13 +126,12 @@ def impact_parameters(tracks: Ragged, rows: IntArray) -> dict[str, Array]:
 def identification(muons: Ragged) -> dict[str, Array]:
     """isPFcand, mediumId, softId, softMva, softMvaId from the quality variables."""
     is_global, segments = muons["isGlobal"], muons["segments"]
-    particle_flow = (is_global & (muons["chi2"] < 4)) | (
-        muons["isTracker"] & (segments > 0.75) & (muons["stations"] > 1)
-    )
+    linked = (is_global & (muons["chi2"] < 4)) | (muons["isTracker"] & (segments > 0.6) & (muons["stations"] > 1))
+    particle_flow = linked & (muons["local"] < 5)
     good_global = is_global & (muons["chi2"] < 3) & (muons["local"] < 12) & (muons["kink"] < 20)
     medium = particle_flow & (muons["valid"] > 0.8) & np.where(good_global, segments > 0.303, segments > 0.451)
     close = (np.abs(muons["dxy"]) < 0.3) & (np.abs(muons["dz"]) < 20)
-    soft = muons["isTracker"] & (muons["layers"] > 5) & close & (segments > 0.05)
+    soft = muons["isTracker"] & (muons["layers"] > 5) & close & (segments > 0.3) & (muons["kink"] < 45)
     score = soft_score(muons)
     return {
         "isPFcand": particle_flow,
@@ -150,7 +151,7 @@ def soft_score(muons: Ragged) -> FloatArray:
         - 0.10 * (np.log(muons["kink"]) - 1.2)
         + 0.06 * (muons["stations"] - 2.5)
     )
-    return np.where(muons["isGlobal"], 0.76 - 0.14 * np.exp(-2.2 * x + 0.1).clip(0, 12), -1.0)
+    return np.where(muons["isGlobal"], np.maximum(0.76 - 0.08 * np.exp(2.7 * (0.47 - x)), -1.0), -1.0)
 
 
 def cone_sum(muons: Ragged, others: Ragged, radius: float, inner: float = 1e-4) -> FloatArray:

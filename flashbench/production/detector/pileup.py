@@ -88,7 +88,8 @@ def overlay(pileup: PileupDraw, pool: Ragged, rng: np.random.Generator) -> Ragge
         The pool's columns plus `dz`, the distance of the collision from the hard one in mm.
     """
     event = np.repeat(np.arange(len(pileup.n)), pileup.n)
-    return _place(event, len(pileup.n), pileup.source, pileup.z - pileup.z_vertex[event], pool, rng)
+    collisions = _Collisions(event, pileup.source, pileup.z - pileup.z_vertex[event])
+    return _place(collisions, len(pileup.n), pool, rng)
 
 
 def out_of_time(pileup: PileupDraw, pool: Ragged, fraction: float, rng: np.random.Generator) -> Ragged:
@@ -100,15 +101,21 @@ def out_of_time(pileup: PileupDraw, pool: Ragged, fraction: float, rng: np.rando
     counts = rng.poisson(pileup.n_true) if fraction else np.zeros(len(pileup.n), dtype=np.int64)
     event = np.repeat(np.arange(len(counts)), counts)
     source = rng.integers(0, pool.events, len(event))
-    placed = _place(event, len(counts), source, np.zeros(len(event)), pool, rng)
+    placed = _place(_Collisions(event, source, np.zeros(len(event))), len(counts), pool, rng)
     placed = placed.with_columns(pt=placed["pt"] * np.float32(fraction), mass=placed["mass"] * np.float32(fraction))
     energy = placed["pt"] * np.cosh(placed["eta"])
     return placed.select(energy > np.where(np.abs(placed["eta"]) < 3, 0.4, 1.5))
 
 
-def _place(
-    event: IntArray, events: int, chosen: IntArray, dz: FloatArray, pool: Ragged, rng: np.random.Generator
-) -> Ragged:
+@dataclass(frozen=True)
+class _Collisions:
+    event: IntArray
+    source: IntArray
+    dz: FloatArray
+
+
+def _place(placed: _Collisions, events: int, pool: Ragged, rng: np.random.Generator) -> Ragged:
+    event, chosen, dz = placed.event, placed.source, placed.dz
     collisions = len(event)
     turn = rng.uniform(0, 2 * np.pi, collisions).astype(np.float32)
     mirror = np.where(rng.random(collisions) < 0.5, -1, 1).astype(np.float32)

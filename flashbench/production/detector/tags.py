@@ -65,9 +65,9 @@ def tagging_tracks(jets: Jets, candidates: Ragged, tracks: Ragged) -> tuple[IntA
 def displaced(jets: Jets, candidates: Ragged, tracks: Ragged) -> dict[str, Array]:
     """Track and vertex features, each of shape (jets,).
 
-    `n_tracks`; `sip3d_1…4`, `sip2d_1…4` signed significances in descending order; `n_displaced`; of the vertex that
-    the displaced tracks make: `sv_mass` (GeV), `sv_share` of the charged pt, `sv_flight` (mean transverse flight over
-    error), `sv_spread` of the tracks about the jet axis.
+    `n_tracks`; `sip3d_1…4`, `sip2d_1…4` signed significances in descending order; `sip_sum` of positive ones;
+    `n_offset` tracks above 1.2, `n_displaced` above 2.5; of the vertex that the latter make: `sv_mass` (GeV),
+    `sv_share` of the charged pt, `sv_flight` (mean transverse flight over error), `sv_spread` about the jet axis.
     """
     table, n = jets.table, jets.table.rows
     jet, row = tagging_tracks(jets, candidates, tracks)
@@ -81,6 +81,8 @@ def displaced(jets: Jets, candidates: Ragged, tracks: Ragged) -> dict[str, Array
 
     used = (spatial > _DISPLACED) & (spatial < 200)
     columns |= vertex(jet[used], tracks, row[used], n, table)
+    columns["sip_sum"] = np.bincount(jet, np.clip(spatial, 0, 20), n)
+    columns["n_offset"] = np.bincount(jet[spatial > 1.2], minlength=n)
     charged = np.maximum(np.bincount(jet, pt, n), 1e-9)
     columns["sv_share"] = np.bincount(jet[used], pt[used], n) / charged
     return columns

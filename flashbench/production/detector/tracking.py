@@ -9,13 +9,15 @@ from __future__ import annotations
 import numpy as np
 
 from flashbench.production.detector.grades import TrackingParameters, stepwise
-from flashbench.production.detector.kinds import CHARGED_HADRON, MUON
+from flashbench.production.detector.kinds import CHARGED_HADRON, ELECTRON, MUON
 from flashbench.production.ragged import Array, BoolArray, FloatArray, IntArray, Ragged, concatenate, from_rows, wrap
 
-ACCEPTANCE = 2.65
+ACCEPTANCE = 2.9
 LOWEST_PT = 0.25  # GeV
+_LOWEST_PT_EDGE = 0.8  # GeV, beyond the vertex detector's reach in eta
 _MICROMETRE = 1e-3  # mm
 _VERTEX_WIDTH = 0.05  # mm
+_VERTEX_ETA = 2.4  # vertex fits use no tracks beyond
 _CELL = 0.02  # in eta and phi: tracks this close share hits
 
 
@@ -52,8 +54,10 @@ def efficiency(particles: Ragged, parameters: TrackingParameters) -> FloatArray:
         hard = charged & (particles["pt"] > 1.0) & particles["signal"]
         others = np.maximum(neighbours(particles, hard) - 1, 0)
         found = found * np.clip(1 - parameters.crowding * others, 0.4, 1.0)
+    found = np.where((particles["kind"] == ELECTRON) & (particles["pt"] > 5.0), 0.985, found)
     found = np.where((particles["kind"] == MUON) & (particles["pt"] > 2.0), parameters.muon, found)
-    return np.where(charged & (particles["pt"] > LOWEST_PT), found, 0.0)
+    lowest = np.where(np.abs(particles["eta"]) < _VERTEX_ETA, LOWEST_PT, _LOWEST_PT_EDGE)
+    return np.where(charged & (particles["pt"] > lowest), found, 0.0)
 
 
 def impact(particles: Ragged) -> tuple[FloatArray, FloatArray]:
@@ -67,7 +71,7 @@ def impact(particles: Ragged) -> tuple[FloatArray, FloatArray]:
 def resolutions(pt: Array, eta: Array, parameters: TrackingParameters) -> tuple[Array, Array, Array]:
     """Errors of pt (relative), d0 (mm) and z0 (mm) of a track; each of shape (rows,)."""
     eta = np.abs(eta)
-    scattering = 0.007 + 0.006 * np.clip(eta - 0.8, 0, 2)
+    scattering = 0.0098 + 0.006 * np.clip(eta - 0.9, 0, 2)
     relative = np.hypot(scattering, 1.6e-4 * pt * (1 + np.clip(eta - 1.5, 0, 1)))
     soft = np.cosh(eta) / np.maximum(pt, 0.3)
     d0 = (parameters.d0_high + parameters.d0_low * soft / np.sqrt(np.cosh(eta))) * _MICROMETRE
@@ -142,6 +146,7 @@ def primary(found: Ragged, vertices: Ragged, parameters: TrackingParameters) -> 
     above = np.abs(position - lines[np.minimum(right, len(lines) - 1)])
     other, own = np.minimum(below, above), np.abs(found["z0"])
     used = other < parameters.vertex_tolerance * np.hypot(found["z0_error"], _VERTEX_WIDTH)
+    used &= np.abs(found["eta"]) < _VERTEX_ETA
     kept: BoolArray = (own < parameters.vertex_core) | (own <= other) | ~used
     return kept & (own < parameters.vertex_window)
 
