@@ -66,15 +66,15 @@ class FlowTask:
         return {TOTAL: sum(sums) / sum(len(x) for x, _ in self._held_out)}
 
 
-def train_flow(
+def train_flow(  # noqa: PLR0917 - two matrices, what their columns are, and three settings
     targets: FloatArray,
     conditions: FloatArray,
     target_features: Sequence[Feature],
     condition_features: Sequence[Feature],
-    *,
     settings: FlowSettings,
     loop: LoopConfig,
     out: Path,
+    *,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> FlowModel:
