@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from flashbench.cli import compare, listing, run, samples
+from flashbench.cli import compare, listing, run, samples, train
 from flashbench.errors import FlashbenchError
 
 INTERRUPTED: Final = 130
@@ -25,6 +25,7 @@ app.command("compare")(compare.compare)
 app.command("simulators")(listing.simulators)
 app.command("processes")(listing.processes)
 app.add_typer(samples.app, name="samples")
+app.add_typer(train.app, name="train")
 
 
 def _version(show: bool) -> None:
