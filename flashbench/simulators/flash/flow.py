@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-import normflows  # type: ignore[import-untyped]
+import normflows
 import numpy as np
 import torch
 from numpy.typing import NDArray
