@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from flash.toy_detector import FAKES_PER_INTERACTION, JET_EFFICIENCY, toy_events
 from flashbench.cli.train import app
 from flashbench.errors import InputError, RunError
-from flashbench.nanoaod import write_events
+from flashbench.events import Tier, columns
+from flashbench.nanoaod import load_block, open_source, plan_blocks, write_events
 from flashbench.simulators import check_output
 from flashbench.simulators.flash import FlashSimulator
 from flashbench.simulators.flash.conditions import event_conditions, gen_jets, stack
@@ -154,3 +155,16 @@ def test_the_command_trains_from_given_files(toy_file, tmp_path):
     manifest = read_manifest(out)
     assert manifest["events"] == 600
     assert FlashSimulator(out).info.name == "flash"
+
+
+def test_it_trains_and_runs_on_real_cms_events(real_data, tmp_path):
+    path = real_data / "NanoAODv5_sample.root"
+    train_flash([str(path)], tmp_path / "weights", FlashRecipe(epochs=1, flow=TINY.flow))
+    (block,) = plan_blocks([open_source(path)], 1000)
+    events = load_block(block, columns(Tier.GEN)).events
+    simulator = FlashSimulator(tmp_path / "weights")
+    output = simulator.simulate(events, np.random.default_rng(0))
+    checked = check_output(simulator.info, output, 1000, "real", simulator.info.provides)
+    assert ak.sum(checked.Jet.genJetIdx >= 0) == pytest.approx(6872, rel=0.05)
+    assert ak.sum(ak.num(checked.Muon)) == pytest.approx(578, rel=0.1)
+    assert ak.sum(checked.Jet.genJetIdx < 0) == pytest.approx(2148, rel=0.1)
