@@ -37,13 +37,17 @@ class RocCurve:
         return float(np.trapezoid(self.signal, self.background))
 
     def background_at(self, signal_efficiency: float) -> float:
-        """Background efficiency at a signal efficiency, between two cuts by a straight line."""
-        return float(np.interp(signal_efficiency, self.signal, self.background))
+        """Background efficiency at a signal efficiency: of the tightest cut, between two cuts by a straight line."""
+        if not 0 <= signal_efficiency <= 1:
+            raise StatisticsError("roc", f"{signal_efficiency} is not an efficiency")
+        after = min(int(np.searchsorted(self.signal, signal_efficiency)), len(self.signal) - 1)
+        span = slice(max(after - 1, 0), after + 1)
+        return float(np.interp(signal_efficiency, self.signal[span], self.background[span]))
 
 
 @dataclass(frozen=True, slots=True)
 class RocArea:
-    """Probability that a signal entry scores above a background entry, and its standard error."""
+    """Probability that a signal entry scores above a background entry, and its standard error; NaN from one entry."""
 
     value: float
     error: float

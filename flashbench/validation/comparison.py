@@ -51,6 +51,11 @@ class Spectra:
     spread: float
 
     @property
+    def entries(self) -> int:
+        """Of both samples."""
+        return len(self.reference) + len(self.measured)
+
+    @property
     def in_floors(self) -> float:
         """W1 over its floor; NaN where that is zero."""
         return self.distance / self.floor if self.floor else float("nan")

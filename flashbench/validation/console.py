@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
@@ -10,6 +12,11 @@ from flashbench.compare.numbers import with_error
 from flashbench.validation.comparison import ObjectComparison
 
 COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow", "undefined": "yellow"}
+
+
+def with_known_error(value: float, error: float) -> str:
+    """A value and its error, where they are defined."""
+    return with_error(value if math.isfinite(value) else None, error if math.isfinite(error) else None)
 
 
 def checks_table(comparison: ObjectComparison) -> Table:
@@ -24,8 +31,8 @@ def checks_table(comparison: ObjectComparison) -> Table:
         allowed = check.tolerance.allowed
         table.add_row(
             Text(check.label),
-            with_error(check.reference, check.reference_error),
-            with_error(check.measured, check.error),
+            with_known_error(check.reference, check.reference_error),
+            with_known_error(check.measured, check.error),
             f"{check.floor:.2g}",
             f"{allowed:.0%}" if check.tolerance.relative else f"{allowed:.2g}",
             Text(check.verdict, style=COLOURS[check.verdict]),

@@ -198,7 +198,7 @@ DISTRIBUTIONS: Final = (
                  both(_HELD, between("gen_pt", 20)), _RESPONSE, 50, 0, 2),
     Distribution("jet_mass_ratio", r"$m / m^{gen}$, $p_T^{gen} > 20$ GeV, $m^{gen} > 1$ GeV", "", "response", "jets",
                  both(_HELD, between("gen_pt", 20), between("gen_mass", 1)), ratio("mass", "gen_mass"), 50, 0, 2.5),
-    Distribution("jet_distance", r"$\Delta R$ to the generated jet", "", "response", "jets",
+    Distribution("jet_distance", "ΔR to the generated jet", "", "response", "jets",
                  both(_CLEAN, is_true("matched"), between("gen_pt", 20)), column("distance"), 40, 0, 0.4, log=True),
     Distribution("unmatched_pt", r"$p_T$ of unmatched jets", "GeV", "unmatched", "jets", both(_CLEAN, _ALONE),
                  column("pt"), 35, 15, 50, log=True),

@@ -14,12 +14,13 @@ from matplotlib.figure import Figure
 
 from flashbench import __version__
 from flashbench.compare.mathtext import to_html
-from flashbench.compare.numbers import count, with_error
+from flashbench.compare.numbers import count
 from flashbench.compare.plots import style
 from flashbench.compare.report import flatten
 from flashbench.validation import plots
 from flashbench.validation.checks import UNDECIDED_SIGMAS
 from flashbench.validation.comparison import ObjectComparison, Progress
+from flashbench.validation.console import with_known_error
 from flashbench.validation.measures import REPLICAS, SPLITS, Compared, Distribution, Quantity, Roc
 
 GROUPS: Final = {
@@ -49,7 +50,7 @@ def render(comparison: ObjectComparison, provenance: Mapping[str, Any], progress
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"with_error": with_error, "count": count, "math": to_html, "short": _short}
+    environment.filters |= {"with_error": with_known_error, "count": count, "math": to_html, "short": _short}
     return environment.get_template("validation.html.j2").render(
         version=__version__,
         style=_style(),
@@ -82,8 +83,8 @@ def _drawn(comparison: ObjectComparison, progress: Progress | None) -> dict[str,
     profiles = [each for each in comparison.quantities if each.quantity.edges]
     tasks: list[tuple[Callable[[Any, tuple[str, str]], Figure], Any, Quantity | Roc | Distribution]] = [
         *((plots.profile, each, each.quantity) for each in profiles),
-        *((plots.roc, each, each.roc) for each in comparison.curves),
-        *((plots.spectrum, each, each.distribution) for each in comparison.spectra),
+        *((plots.roc, each, each.roc) for each in comparison.curves if each.reference or each.measured),
+        *((plots.spectrum, each, each.distribution) for each in comparison.spectra if each.entries),
     ]
     labels = comparison.reference.label, comparison.sample.label
     drawn: dict[str, list[dict[str, str]]] = {}
@@ -109,7 +110,6 @@ def _sections(comparison: ObjectComparison, drawn: Mapping[str, list[dict[str, s
 
 def _number(compared: Compared) -> dict[str, Any]:
     sides = [(float(side.value), float(side.error)) for side in (compared.reference, compared.measured)]
-    known = [(value if np.isfinite(value) else None, error if np.isfinite(error) else None) for value, error in sides]
     error = float(np.hypot(sides[0][1], sides[1][1]))
     pull = (sides[1][0] - sides[0][0]) / error if error > 0 else float("nan")
-    return {"label": compared.quantity.label, "sides": known, "floor": float(compared.floor), "pull": pull}
+    return {"label": compared.quantity.label, "sides": sides, "floor": float(compared.floor), "pull": pull}

@@ -118,9 +118,9 @@ def _band(axes: Axes, edges: FloatArray, middle: FloatArray, half: FloatArray, *
 
 def _finish_spectrum(axes: Axes, spectra: Spectra, contents: tuple[FloatArray, FloatArray]) -> None:
     top = max(float(each.max(initial=0.0)) for each in contents) or 1.0
-    if spectra.distribution.log:
-        seen = np.concatenate([each[each > 0] for each in contents])
-        bottom = float(seen.min(initial=top)) / 2
+    seen = np.concatenate([each[each > 0] for each in contents])
+    if spectra.distribution.log and seen.size:
+        bottom = float(seen.min()) / 2
         axes.set_yscale("log")
         axes.set_ylim(bottom, top * (top / bottom) ** 0.45)
     else:
@@ -153,11 +153,11 @@ def profile(compared: Compared, labels: tuple[str, str]) -> Figure:
         (compared.measured, labels[1], _points(look)),
     ):
         _draw_profile(axes, edges, side, name, style)
-    values = np.concatenate([compared.reference.value, compared.measured.value])
-    top = float(np.nanmax(values, initial=0.0)) or 1.0
-    low = float(np.nanmin(values, initial=top))
-    floor = max(0.0, low - 0.6 * (top - low) - 0.05 * top) if low > 0.5 * top else 0.0
-    axes.set_ylim(floor, top + 0.42 * (top - floor))
+    ends = [(side.value, np.nan_to_num(side.error)) for side in (compared.reference, compared.measured)]
+    top = max(float(np.nanmax(value + error, initial=0.0)) for value, error in ends) or 1.0
+    low = min(float(np.nanmin(value - error, initial=top)) for value, error in ends)
+    floor = max(0.0, low - 0.3 * (top - low) - 0.05 * top) if low > 0.5 * top else 0.0
+    axes.set_ylim(floor, top + 0.35 * (top - floor))
     axes.set_xlim(edges[0], edges[-1])
     if edges[0] > 0 and edges[-1] / edges[0] > 10:
         axes.set_xscale("log")
