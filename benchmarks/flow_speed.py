@@ -1,9 +1,9 @@
-"""Sampling rate of the flow: stock normflows, straight-line eager, compiled, and the published architecture, in one run.
+"""Sampling rate of the flow: stock normflows, straight line eager and compiled, published architecture, in one run.
 
     OMP_NUM_THREADS=1 python benchmarks/flow_speed.py --seconds 5 --output benchmarks/results/flow_speed.json
 
-Rates are rows a second of wall time, the best of the repeats, and rows a second of CPU time (one core). `generate` is the
-whole of `FlowModel.generate`: condition transform, noise, flow, inverse target transform. Two processes stand for two
+Rates are rows a second of wall time, the best of the repeats, and rows a second of CPU time (one core). `generate`
+is the whole of `FlowModel.generate`: condition transform, noise, flow, inverse target transform. Two processes stand for two
 workers of `flashbench run`. The published architecture: 17 steps, 10 blocks of 298, 128 bins (CMS FlashSim prototype).
 """
 
@@ -52,7 +52,7 @@ def columns(features: tuple[Feature, ...], rows: int, seed: int) -> FloatArray:
         elif feature.scale is Scale.LOG:
             out[:, j] = rng.exponential(40, rows)
         elif feature.is_discrete:
-            out[:, j] = feature.restrict(rng.poisson(1 if feature.high == 1 else 25, rows))
+            out[:, j] = feature.restrict(rng.poisson(1 if feature.high == 1 else 25, rows).astype(np.float64))
         elif feature.special:
             out[:, j] = np.where(rng.random(rows) < 0.2, feature.special[0], np.float16(rng.beta(0.5, 2, rows)))
     return np.column_stack([f.restrict(out[:, j]) for j, f in enumerate(features)])
