@@ -3,8 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/flow_speed.py --seconds 5 --output benchmarks/results/flow_speed.json
 
 Rates are rows a second of wall time, the best of the repeats, and rows a second of CPU time (one core). `generate`
-is the whole of `FlowModel.generate`: condition transform, noise, flow, inverse target transform. Two processes stand for two
-workers of `flashbench run`. The published architecture: 17 steps, 10 blocks of 298, 128 bins (CMS FlashSim prototype).
+is the whole of `FlowModel.generate`: condition transform, noise, flow, inverse target transform. Two processes stand
+for two workers of `flashbench run`. The published architecture: 17 steps, 10 blocks of 298, 128 bins (CMS FlashSim
+prototype).
 """
 
 from __future__ import annotations
