@@ -9,7 +9,7 @@ nox.options.default_venv_backend = "venv"
 def install(session: nox.Session) -> None:
     """The project with its tests, at the pinned versions, unless the environment is given."""
     if session.virtualenv.is_sandboxed:
-        session.install("-c", "constraints.txt", "-e", ".[production,test]")
+        session.install("-c", "constraints.txt", "-e", ".[flash,production,test]")
 
 
 @nox.session
