@@ -30,8 +30,9 @@ from flashbench.production.detector.discriminants import pileup_cell
 from flashbench.production.detector.features import FEATURES, OUTPUTS
 from flashbench.production.detector.grades import FULL
 from flashbench.production.generate import events_of_generated, generate
+from flashbench.production.genjets import nearest_jet
 from flashbench.production.minimum_bias import PARTS, PoolSettings, load_pool, make_part
-from flashbench.production.ragged import blocks
+from flashbench.production.ragged import Ragged, blocks
 from flashbench.production.recipes import recipe
 from flashbench.production.workers import quiet
 
@@ -64,8 +65,20 @@ def jets_of(job: tuple[str, int]) -> dict[str, Any]:
         row = np.where(matched, gen.starts[seen.event] + seen["genJetIdx"], 0)
         columns = {name: np.asarray(seen[name], dtype=np.float32) for name in NEEDED}
         columns |= {"hadronFlavour": seen["hadronFlavour"], "partonFlavour": seen["partonFlavour"]}
-        parts.append(columns | {"genPt": np.where(matched, gen["pt"][row], 0.0), "matched": matched})
+        gen_pt = np.where(matched, with_neutrinos(gen, part.neutrinos)[row], 0.0)
+        parts.append(columns | {"genPt": gen_pt, "matched": matched})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def with_neutrinos(gen: Ragged, neutrinos: Ragged) -> Any:
+    """pt of GenJets with the neutrinos within 0.4 of their axes added, GeV, shape (jets,)."""
+    neutrino = nearest_jet(gen, neutrinos)
+    inside = neutrino >= 0
+    jet = neutrino[inside]
+    px, py = gen["pt"] * np.cos(gen["phi"]), gen["pt"] * np.sin(gen["phi"])
+    for total, turn in ((px, np.cos), (py, np.sin)):
+        np.add.at(total, jet, (neutrinos["pt"] * turn(neutrinos["phi"]))[inside])
+    return np.hypot(px, py)
 
 
 def task(name: str, jets: dict[str, Any]) -> tuple[Any, Any]:
@@ -82,7 +95,7 @@ def task(name: str, jets: dict[str, Any]) -> tuple[Any, Any]:
     if name == "puid":
         return np.ones(len(parton), bool), np.where(jets["matched"], 0, 1)
     target = np.log(np.clip(jets["genPt"] / jets["pt"], 0.5, 2.0), where=jets["genPt"] > 0, out=np.zeros(len(parton)))
-    return jets["matched"] & (jets["genPt"] > 12) & central, target
+    return jets["matched"] & (jets["genPt"] > 12) & central & (flavour == 5), target
 
 
 def network(features: int, outputs: int, classify: bool, mean: Any, scale: Any) -> Any:

@@ -12,13 +12,14 @@ import numpy as np
 from flashbench.errors import ProductionError
 from flashbench.production.filters import VbfCuts, vbf_hook
 from flashbench.production.genparts import gen_parts
-from flashbench.production.particles import charge, is_b_hadron, is_c_hadron, is_invisible, is_parton
+from flashbench.production.particles import NEUTRINOS, charge, is_b_hadron, is_c_hadron, is_invisible, is_parton
 from flashbench.production.ragged import BoolArray, FloatArray, Ragged, chain, events_of
 from flashbench.production.recipes import COMMON, Recipe
 from flashbench.production.record import Record, from_batch, kinematics
 
 BATCH = 250  # events in memory at once: 126 kB each
 _LARGEST_ETA = 6.0
+_LEAST_SHOWERED = 0.95
 _PICOBARN_PER_MILLIBARN = 1e9
 _BEFORE_HADRONISATION = (-71, -72, -73, -74)
 
@@ -31,6 +32,7 @@ class Generated:
         weights: event weights, nominal first, shape (events, weights).
         visible: stable particles but neutrinos and neutralinos, |eta| < 6: pt, eta, phi, mass, pdgId, charge,
             production point x, y, z (mm, from the collision), `genPart` (index in GenPart or −1).
+        neutrinos: pt, eta, phi, pdgId.
         hadrons: last b and c hadrons: pt, eta, phi, pdgId, flavour.
         partons: partons just before hadronisation.
         gen_parts: the GenPart collection.
@@ -38,6 +40,7 @@ class Generated:
 
     weights: FloatArray
     visible: Ragged
+    neutrinos: Ragged
     hadrons: Ragged
     partons: Ragged
     gen_parts: Ragged
@@ -80,18 +83,19 @@ def pythia(settings: Iterable[str], seed: int, hook: Any = None) -> Any:
 
 
 def generate(
-    recipe: Recipe, events: int, seed: int, scratch: Path, extra: tuple[str, ...] = ()
+    recipe: Recipe, events: int, seed: int, scratch: Path, lhe: Path | None = None
 ) -> tuple[Generated, CrossSection]:
     """`events` events of a recipe from a fresh Pythia: a pure function of the arguments.
 
     Args:
         scratch: a directory where the SLHA spectrum can be written.
-        extra: more settings, such as the LHE file to read.
+        lhe: the file that `events` matrix-element events are read from, each once; those few that Pythia cannot
+            shower are left out.
 
     Raises:
-        ProductionError: Pythia gave fewer events than asked for.
+        ProductionError: Pythia gave fewer events than asked for, or could shower less than 95 % of the file.
     """
-    settings = (*recipe.settings, *extra)
+    settings = (*recipe.settings, *([f"Beams:LHEF = {lhe}"] if lhe else []))
     if recipe.slha:
         spectrum = scratch / f"{recipe.process}-{seed}.slha"
         spectrum.write_text(recipe.slha, encoding="ascii")
@@ -103,10 +107,12 @@ def generate(
     while done < events:
         batch = generator.nextBatch(min(BATCH, events - done))
         if not len(batch):
-            problem = f"stopped after {done} of {events} events"
-            raise ProductionError(f"Pythia, {recipe.process}", problem, "see the settings of the recipe")
+            break
         parts.append(compact(*from_batch(batch)))
         done += len(batch)
+    if done < (_LEAST_SHOWERED * events if lhe else events):
+        problem = f"stopped after {done} of {events} events"
+        raise ProductionError(f"Pythia, {recipe.process}", problem, "see its messages with the settings of the recipe")
     info = generator.infoPython()
     picobarn = _PICOBARN_PER_MILLIBARN
     cross_section = CrossSection(
@@ -135,9 +141,11 @@ def compact(record: Record, weights: FloatArray) -> Generated:
     hadrons = {**kinematics(record, heavy), "flavour": np.where(beauty[heavy], 5, 4)}
 
     partons = is_parton(pdg) & np.isin(record.status, _BEFORE_HADRONISATION) & (momentum > 1.0)
+    neutrinos = record.is_final() & np.isin(np.abs(pdg), NEUTRINOS) & (momentum > 0.5)
     return Generated(
         weights,
         Ragged(visible.counts, columns),
+        Ragged(rows.select(neutrinos).counts, kinematics(record, neutrinos)),
         Ragged(rows.select(heavy).counts, hadrons),
         Ragged(rows.select(partons).counts, kinematics(record, partons)),
         parts,
@@ -153,6 +161,7 @@ def join(parts: list[Generated]) -> Generated:
     return Generated(
         np.concatenate([part.weights for part in parts]),
         chain([part.visible for part in parts]),
+        chain([part.neutrinos for part in parts]),
         chain([part.hadrons for part in parts]),
         chain([part.partons for part in parts]),
         chain([part.gen_parts for part in parts]),
@@ -164,6 +173,7 @@ def events_of_generated(generated: Generated, first: int, last: int) -> Generate
     return Generated(
         generated.weights[first:last],
         events_of(generated.visible, first, last),
+        events_of(generated.neutrinos, first, last),
         events_of(generated.hadrons, first, last),
         events_of(generated.partons, first, last),
         events_of(generated.gen_parts, first, last),

@@ -39,9 +39,9 @@ def kept(record: Record) -> BoolArray:
     code, pt = np.abs(record.pdg), np.hypot(record.rows["px"], record.rows["py"])
     last = record.is_last_copy()
     heavy = np.isin(code, _HEAVY) & (last | record.is_first_copy())
-    leptons = (np.isin(code, (11, 13)) & record.is_final() & (pt > _LEPTON_PT)) | ((code == 15) & last)
+    leptons: BoolArray = (np.isin(code, (11, 13)) & record.is_final() & (pt > _LEPTON_PT)) | ((code == 15) & last)
     hadrons = (is_b_hadron(record.pdg) | _decays_weakly_with_charm(record)) & last & (pt > _LEPTON_PT)
-    return record.is_hard() | heavy | leptons | hadrons
+    return leptons | record.is_hard() | heavy | hadrons
 
 
 def _decays_weakly_with_charm(record: Record) -> BoolArray:

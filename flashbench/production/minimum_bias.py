@@ -62,7 +62,8 @@ def make_part(directory: Path, settings: PoolSettings, part: int) -> Path:
         done += len(batch)
     pool = chain(tables)
     temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp.npz")
-    np.savez(temporary, counts=pool.counts, **{name: np.asarray(pool[name]) for name in pool.columns})
+    arrays: dict[str, Any] = {"counts": pool.counts, **pool.columns}
+    np.savez(temporary, **arrays)
     temporary.replace(path)
     return path
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from flashbench.production.ragged import Array, BoolArray, FloatArray
 
-INVISIBLE = (12, 14, 16, 1000022)
+NEUTRINOS = (12, 14, 16)
+INVISIBLE = (*NEUTRINOS, 1000022)
 CHARGED_STABLE = (11, 13, 211, 321, 2212, 3112, 3222, 3312, 3334)
 _NEGATIVE_WHEN_POSITIVE_ID = (11, 13, 3112, 3312, 3334)
 
@@ -18,7 +19,8 @@ K_SHORT, LAMBDA, PHOTON, ELECTRON, MUON, PION = 310, 3122, 22, 11, 13, 211
 
 def is_invisible(pdg: Array) -> BoolArray:
     """Neutrinos and the lightest neutralino."""
-    return np.isin(np.abs(pdg), INVISIBLE)
+    invisible: BoolArray = np.isin(np.abs(pdg), INVISIBLE)
+    return invisible
 
 
 def charge(pdg: Array) -> Array:
@@ -32,14 +34,16 @@ def _has_quark(pdg: Array, quark: int) -> BoolArray:
     code = np.abs(pdg)
     meson = (code // 100) % 10 == quark
     baryon = (code // 1000) % 10 == quark
-    return (code > 100) & (code < 1_000_000) & (meson | baryon)
+    heavy: BoolArray = (code > 100) & (code < 1_000_000) & (meson | baryon)
+    return heavy
 
 
 def is_hadron(pdg: Array) -> BoolArray:
     """Hadrons, excited ones and those with heavy quarks among them."""
     code = np.abs(pdg)
     composed = (code % 10 > 0) & ((code // 10) % 10 > 0) & ((code // 100) % 10 > 0)
-    return (code > 100) & (code < 1_000_000) & composed | np.isin(code, (130, K_SHORT))
+    hadrons: BoolArray = (code > 100) & (code < 1_000_000) & composed | np.isin(code, (130, K_SHORT))
+    return hadrons
 
 
 def is_b_hadron(pdg: Array) -> BoolArray:
@@ -55,7 +59,8 @@ def is_c_hadron(pdg: Array) -> BoolArray:
 def is_parton(pdg: Array) -> BoolArray:
     """Light and heavy quarks up to b, and gluons."""
     code = np.abs(pdg)
-    return ((code > 0) & (code <= 5)) | (code == 21)
+    partons: BoolArray = ((code > 0) & (code <= 5)) | (code == 21)
+    return partons
 
 
 def pt_eta_phi(px: Array, py: Array, pz: Array) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -117,6 +117,11 @@ def pairs(left: Ragged, right: Ragged) -> tuple[IntArray, IntArray]:
     return np.repeat(np.arange(left.rows), partners), spans(right.starts[left.event], partners)
 
 
+def totals(group: IntArray, value: Array, groups: int) -> FloatArray:
+    """Sum of `value` in each group, shape (groups,)."""
+    return np.bincount(group, value, groups).astype(np.float64)
+
+
 def events_of(table: Ragged, first: int, last: int) -> Ragged:
     """Events `first` … `last`−1."""
     begin = int(table.counts[:first].sum())

@@ -37,24 +37,27 @@ class Record:
         return self.rows["status"]
 
     def is_final(self) -> BoolArray:
-        return self.status > 0
+        final: BoolArray = self.status > 0
+        return final
 
     def is_hard(self) -> BoolArray:
         """Members of the hard process (status 21–29), decays of its resonances among them."""
         code = np.abs(self.status)
-        return (code > 20) & (code < 30)
+        hard: BoolArray = (code > 20) & (code < 30)
+        return hard
 
     def is_first_copy(self) -> BoolArray:
-        return self.pdg[self.mother] != self.pdg
+        first: BoolArray = self.pdg[self.mother] != self.pdg
+        return first
 
     def is_last_copy(self) -> BoolArray:
-        same = (self.pdg[self.daughter1] == self.pdg) | (self.pdg[self.daughter2] == self.pdg)
+        same: BoolArray = (self.pdg[self.daughter1] == self.pdg) | (self.pdg[self.daughter2] == self.pdg)
         return self.is_final() | ~same
 
     def is_decayed(self) -> BoolArray:
         """Hadrons and charged leptons that decayed; beams and copies before radiation do not count."""
-        unstable = is_hadron(self.pdg) | np.isin(np.abs(self.pdg), _LEPTONS)
-        return unstable & ~self.is_final() & (np.abs(self.status) != _BEAM) & self.is_last_copy()
+        unstable: BoolArray = is_hadron(self.pdg) | np.isin(np.abs(self.pdg), _LEPTONS)
+        return unstable & ~self.is_final() & self.is_last_copy() & np.not_equal(np.abs(self.status), _BEAM)
 
     def nearest_ancestor(self, of: IntArray, where: BoolArray) -> IntArray:
         """The nearest ancestor for which `where` holds, by the first-mother line.

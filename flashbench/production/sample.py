@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import count, takewhile
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -77,7 +80,6 @@ def produce(
     directory = root / "samples" / process / key_of(settings)
     slices = lhe_files.split(lhe, directory / "lhe", SHARD_EVENTS) if lhe else None
     shards = _shards(events, slices)
-    write_json(directory / "settings.json", json.loads(json.dumps(settings, default=str)))
 
     jobs = []
     for shard in range(shards):
@@ -88,6 +90,7 @@ def produce(
     if jobs:
         total = sum(piece.events for piece in slices[:shards]) if slices else shards * SHARD_EVENTS
         _run(jobs, workers, total, progress)
+    shutil.rmtree(directory / "lhe", ignore_errors=True)
     return _finish(chosen, directory, tiers, shards, settings)
 
 
@@ -111,55 +114,83 @@ def _shards(events: int, slices: list[lhe_files.LheSlice] | None) -> int:
 
 
 def _run(jobs: list[ShardJob], workers: int, total: int, progress: Progress | None) -> None:
-    context = get_context("spawn")
     done = total - sum(job.lhe.events if job.lhe else SHARD_EVENTS for job in jobs)
-    first = jobs[0]
-    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=quiet)
+    executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=quiet)
     try:
-        parts = [n for n in range(PARTS) if not part_path(first.pool_directory, first.pool, n).exists()]
-        for made in [executor.submit(make_part, first.pool_directory, first.pool, part) for part in parts]:
-            made.result()
+        _make_pool(executor, jobs[0])
         if progress:
             progress(done, total)
-        pending: set[Future[int]] = {executor.submit(make_shard, job) for job in jobs}
-        while pending:
-            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in finished:
-                done += future.result()
-                if progress:
-                    progress(done, total)
+        for future in as_completed([executor.submit(make_shard, job) for job in jobs]):
+            done += future.result()
+            if progress:
+                progress(done, total)
+    except BrokenProcessPool as error:
+        _stop(executor)
+        problem = "a worker process died"
+        raise ProductionError(
+            "production", problem, "out of memory? try fewer workers; finished shards are kept"
+        ) from error
     except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        for process in list((executor._processes or {}).values()):
-            process.terminate()
+        _stop(executor)
         raise
     executor.shutdown()
+
+
+def _make_pool(executor: ProcessPoolExecutor, job: ShardJob) -> None:
+    missing = [part for part in range(PARTS) if not part_path(job.pool_directory, job.pool, part).exists()]
+    for made in [executor.submit(make_part, job.pool_directory, job.pool, part) for part in missing]:
+        made.result()
+
+
+def _stop(executor: ProcessPoolExecutor) -> None:
+    """End the workers at once: what they have not finished is made again next time."""
+    running = list((getattr(executor, "_processes", None) or {}).values())
+    executor.shutdown(wait=False, cancel_futures=True)
+    for process in running:
+        process.terminate()
 
 
 def _finish(
     chosen: Recipe, directory: Path, tiers: tuple[Tier, ...], shards: int, settings: dict[str, object]
 ) -> Sample:
-    seed = int(str(settings["seed"]))
-    markers = {str(tier): [read_marker(directory, tier, n) for n in range(shards)] for tier in tiers}
-    first = markers[str(tiers[0])]
-    value = chosen.cross_section_pb or combined_cross_section(first)
-    manifest = directory / "manifest.json"
-    events = sum(int(facts["events"]) for facts in first)
+    """Write the manifest of all shards that are there, and return the sample of the first `shards` of `tiers`."""
+    markers = {tier: _markers(directory, tier) for tier in (Tier.FULL, Tier.FAST)}
     content: dict[str, Any] = {
         "process": chosen.process,
         "label": chosen.label,
         "note": chosen.note,
-        "seed": seed,
-        "events": events,
-        "sum_weights": sum(float(facts["sum_weights"]) for facts in first),
-        "cross_section_pb": value,
+        "seed": settings["seed"],
         "cross_section_from": "recipe" if chosen.cross_section_pb else "Pythia, filter efficiency included",
+        "cross_section_fixed_pb": chosen.cross_section_pb,
+        "cross_section_pb": _cross_section(chosen.cross_section_pb, max(markers.values(), key=len)),
         "settings": json.loads(json.dumps(settings, default=str)),
-        "shards": markers,
+        "shards": {str(tier): facts for tier, facts in markers.items() if facts},
     }
-    write_json(manifest, content)
-    files = {tier: tuple(file_of(directory, tier, n) for n in range(shards)) for tier in tiers}
-    return Sample(chosen.process, chosen.label, seed, directory, files, value, events, manifest)
+    write_json(directory / "manifest.json", content)
+    return _sample(directory, content, tiers, shards)
+
+
+def _markers(directory: Path, tier: Tier) -> list[dict[str, Any]]:
+    found = takewhile(lambda shard: is_done(directory, tier, shard), count())
+    return [read_marker(directory, tier, shard) for shard in found]
+
+
+def _cross_section(fixed: float | None, markers: list[dict[str, Any]]) -> float:
+    return fixed if fixed is not None else combined_cross_section(markers)
+
+
+def _sample(directory: Path, content: dict[str, Any], tiers: tuple[Tier, ...], shards: int) -> Sample:
+    used = content["shards"][str(tiers[0])][:shards]
+    return Sample(
+        content["process"],
+        content["label"],
+        content["seed"],
+        directory,
+        {tier: tuple(file_of(directory, tier, shard) for shard in range(shards)) for tier in tiers},
+        _cross_section(content["cross_section_fixed_pb"], used),
+        sum(int(facts["events"]) for facts in used),
+        directory / "manifest.json",
+    )
 
 
 def combined_cross_section(markers: list[dict[str, Any]]) -> float:
@@ -182,14 +213,8 @@ def load_sample(directory: Path) -> Sample:
         raise ProductionError(str(directory), "holds no finished sample", "flashbench samples make") from error
     except json.JSONDecodeError as error:
         raise ProductionError(str(manifest), f"is not JSON ({error})", "delete it and make the sample again") from error
-    files = {
-        Tier(tier): tuple(file_of(directory, Tier(tier), int(facts["shard"])) for facts in markers)
-        for tier, markers in content["shards"].items()
-    }
-    return Sample(
-        content["process"], content["label"], content["seed"], directory, files,
-        content["cross_section_pb"], content["events"], manifest,
-    )  # fmt: skip
+    tiers = tuple(Tier(name) for name in content["shards"])
+    return _sample(directory, content, tiers, min(len(facts) for facts in content["shards"].values()))
 
 
 def list_samples(cache: Path | None = None) -> list[Sample]:

@@ -74,11 +74,11 @@ def make_shard(job: ShardJob) -> int:
         Its number of events.
     """
     clock = time.perf_counter()
-    extra = (f"Beams:LHEF = {job.lhe.path}",) if job.lhe else ()
+    source = job.lhe.path if job.lhe else None
     wanted = job.lhe.events if job.lhe else job.events
     with TemporaryDirectory(prefix="flashbench-") as scratch:
         seed = pythia_seed(job.seed, job.recipe.process, job.shard)
-        generated, cross_section = generate(job.recipe, wanted, seed, Path(scratch), extra)
+        generated, cross_section = generate(job.recipe, wanted, seed, Path(scratch), source)
     generation = time.perf_counter() - clock
     pool = _pool(job.pool_directory, job.pool)
     made: dict[Tier, list[Any]] = {tier: [] for tier in job.tiers}

@@ -12,7 +12,9 @@ import uproot
 from flashbench.errors import ProductionError
 from flashbench.events import Tier
 from flashbench.production import produce
+from flashbench.production.generate import generate
 from flashbench.production.lhe import read_lhe, split
+from flashbench.production.recipes import lhe_recipe
 
 
 def events_in(path: Path) -> int:
@@ -104,7 +106,14 @@ def test_a_users_events_reach_nanoaod_with_weights_and_cross_section(tmp_path: P
     assert weights.shape == (20, 3)
     np.testing.assert_allclose(weights[:, 1] / weights[:, 0], 1.1, rtol=1e-5)
     np.testing.assert_allclose(weights[:, 2] / weights[:, 0], 0.9, rtol=1e-5)
-    hard = (
-        (abs(events["GenPart_pdgId"]) == 13) & (events["GenPart_status"] == 1) & (events["GenPart_statusFlags"] & 1 > 0)
-    )
-    assert int(np.asarray(hard.to_list() and [sum(x) for x in hard.to_list()]).min()) == 2
+    stable = (abs(events["GenPart_pdgId"]) == 13) & (events["GenPart_status"] == 1)
+    from_hard = stable & (events["GenPart_statusFlags"] >> 8 & 1 == 1)
+    assert ak.sum(from_hard, axis=1).to_list() == [2] * 20
+
+
+def test_more_events_than_pythia_finds_in_a_slice_are_an_error_not_an_endless_loop(tmp_path: Path) -> None:
+    path = lhe_writer.write(tmp_path / "a.lhe", lhe_writer.document(10))
+    generated, _ = generate(lhe_recipe("mine"), 10, 1, tmp_path, path)
+    assert generated.events == 10
+    with pytest.raises(ProductionError, match="stopped after 10 of 20"):
+        generate(lhe_recipe("mine"), 20, 1, tmp_path, path)

@@ -167,7 +167,7 @@ def test_a_sample_is_resumed_listed_and_loaded(tmp_path: Path, cache: Path, monk
     assert load_sample(second.directory) == second
     assert second in list_samples()
     manifest = json.loads(second.manifest.read_text())
-    assert manifest["events"] == 12
+    assert [facts["events"] for facts in manifest["shards"]["full"]] == [12]
     assert manifest["settings"]["versions"]["pythia8mc"]
 
 

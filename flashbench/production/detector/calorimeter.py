@@ -42,7 +42,9 @@ def reaches(particles: Ragged) -> BoolArray:
 def response(energy: Array, eta: Array, electromagnetic: BoolArray, parameters: CalorimeterParameters) -> Array:
     """Mean measured over true energy, E / (E + E₀): soft showers lose what stays below the cells' suppression."""
     central = np.where(electromagnetic, parameters.soft_photon, parameters.soft_hadron)
-    return energy / (energy + np.where(np.abs(eta) > FORWARD_ETA, parameters.soft_forward, central))
+    half = np.where(np.abs(eta) > FORWARD_ETA, parameters.soft_forward, central)
+    measured: Array = energy / (energy + half)
+    return measured
 
 
 def resolution(energy: Array, eta: Array, electromagnetic: BoolArray, parameters: CalorimeterParameters) -> Array:

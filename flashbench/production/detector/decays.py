@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from flashbench.production.particles import K_SHORT, LAMBDA
@@ -10,11 +12,15 @@ from flashbench.production.ragged import Array, FloatArray, Ragged, concatenate
 TRACKER_RADIUS = 400.0  # mm: a later decay leaves too few hits for two tracks
 
 
+@dataclass(frozen=True, slots=True)
 class _Channel:
-    """A two-body decay: mean proper length in mm, branching fraction, daughters with masses in GeV."""
+    """A two-body decay: mean proper length in mm, branching fraction, mass, daughters and their masses in GeV."""
 
-    def __init__(self, ctau: float, fraction: float, mass: float, daughters: tuple[int, int], m: tuple[float, float]):
-        self.ctau, self.fraction, self.mass, self.daughters, self.masses = ctau, fraction, mass, daughters, m
+    ctau: float
+    fraction: float
+    mass: float
+    daughters: tuple[int, int]
+    masses: tuple[float, float]
 
 
 _CHANNELS = {

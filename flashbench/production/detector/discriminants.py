@@ -35,8 +35,8 @@ def evaluate(table: Ragged) -> dict[str, Array]:
 def b_taggers(table: Ragged) -> dict[str, Array]:
     """CSVv2, CMVA, DeepCSV and DeepJet scores."""
     central = np.abs(table["eta"]) < _TRACKER_ETA
-    no_track = ~central | (table["n_tracks"] < 1)
-    too_few = ~central | (table["n_tracks"] < 2) & (table["n_displaced"] < 1)
+    no_track = ~central | (table["n_tracks"] < 1) & (table["nCharged"] < 3)
+    too_few = ~central | (table["n_tracks"] < 1) | (table["n_tracks"] == 1) & (table["sip3d_1"] < 0)
     csv = _score(table, "csvv2")
     cmva = _score(table, "cmva")
     deep_csv = _score(table, "deepcsv")
@@ -91,5 +91,5 @@ def puid_thresholds() -> FloatArray:
 
 
 def b_regression(table: Ragged) -> FloatArray:
-    """Factor that brings a b jet's pt to that of its GenJet with neutrinos left out, times the mean neutrino share."""
+    """Factor that brings a b jet's pt to that of its GenJet with the neutrinos in it."""
     return np.clip(np.exp(_score(table, "breg")[:, 0]), 0.5, 2.0)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from flashbench.events import Tier
 from flashbench.production.ragged import FloatArray
 
@@ -100,7 +102,17 @@ FULL = Grade(Tier.FULL, PileupParameters(), TrackingParameters(), CalorimeterPar
 FAST = Grade(
     Tier.FAST,
     PileupParameters(late_energy=0.0),
-    TrackingParameters(nuclear=0.0, nuclear_slope=0.0, crowding=0.0, displaced=0.8, d0_low=83.0, tails=0.01, fakes=0.0),
+    TrackingParameters(
+        nuclear=0.0,
+        nuclear_slope=0.0,
+        crowding=0.0,
+        displaced=0.9,
+        d0_high=10.0,
+        d0_low=75.0,
+        efficiency=(0.985, 0.975, 0.95, 0.78),
+        tails=0.01,
+        fakes=0.0,
+    ),
     CalorimeterParameters(
         hadron=(0.78, 0.115),
         forward_hadron=(1.2, 0.07),
@@ -119,7 +131,5 @@ def grade_of(tier: Tier) -> Grade:
 
 def stepwise(eta: FloatArray, edges: tuple[float, ...], values: tuple[float, ...]) -> FloatArray:
     """values[i] where |eta| is in the i-th range; the last value beyond the last edge."""
-    import numpy as np
-
     result: FloatArray = np.asarray(values)[np.searchsorted(np.asarray(edges), np.abs(eta), side="right")]
     return result

@@ -12,12 +12,12 @@ from flashbench.production.detector.candidates import band_of
 from flashbench.production.detector.grades import stepwise
 from flashbench.production.detector.kinds import CHARGED_HADRON, ELECTRON, FORWARD, MUON, NEUTRAL_HADRON, PHOTON
 from flashbench.production.detector.response import Response
-from flashbench.production.ragged import Array, FloatArray, IntArray, Ragged, pairs, wrap
+from flashbench.production.ragged import Array, FloatArray, IntArray, Ragged, pairs, totals, wrap
 
 RADIUS = 0.4
 LOWEST_PT = 15.0  # GeV after corrections, as NanoAOD stores them
 _LOWEST_RAW_PT = 5.0
-_NOT_SUBTRACTED = (2.8, 2.6, -2.5)  # GeV per unit area, |eta| < 2.4, < 3, beyond: the underlying event belongs to the
+_NOT_SUBTRACTED = (3.0, 5.0, -6.0)  # GeV per unit area, |eta| < 2.4, < 3, beyond: the underlying event belongs to the
 # jet; forward, the noise of filled cells is subtracted on top. Tuned to the pile-up jets of released NanoAOD.
 _EDGE_SCATTER = 0.055  # relative: ghosts at the edge of a jet follow its irregular constituents
 _TIGHT, _LEPTON_VETO = 2, 4
@@ -142,7 +142,7 @@ def shapes(jets: Jets, candidates: Ragged) -> dict[str, Array]:
     phi = wrap(candidates["phi"][jets.constituent] - table["phi"][jets.jet])
 
     def total(weight: Array) -> FloatArray:
-        return np.bincount(jets.jet, weight, n)
+        return totals(jets.jet, weight, n)
 
     hard = pt > 1.0
     square = np.where(hard, pt**2, 0.0)

@@ -11,7 +11,7 @@ import numpy as np
 
 from flashbench.production.detector.grades import MuonParameters
 from flashbench.production.detector.kinds import CHARGED_HADRON, MUON, NEUTRAL_HADRON, PHOTON
-from flashbench.production.ragged import Array, BoolArray, FloatArray, IntArray, Ragged, pairs, wrap
+from flashbench.production.ragged import Array, BoolArray, FloatArray, IntArray, Ragged, pairs, totals, wrap
 
 LOWEST_PT = 3.0  # GeV, as NanoAOD stores them
 ACCEPTANCE = 2.4
@@ -148,7 +148,7 @@ def soft_score(muons: Ragged) -> FloatArray:
         1.1 * (muons["segments"] - 0.6)
         - 0.22 * (muons["chi2"] - 1)
         - 0.16 * np.log(muons["local"])
-        - 0.10 * (np.log(muons["kink"]) - 1.2)
+        - 0.05 * (np.log(muons["kink"]) - 1.2)
         + 0.06 * (muons["stations"] - 2.5)
     )
     return np.where(muons["isGlobal"], np.maximum(0.76 - 0.08 * np.exp(2.7 * (0.47 - x)), -1.0), -1.0)
@@ -159,7 +159,7 @@ def cone_sum(muons: Ragged, others: Ragged, radius: float, inner: float = 1e-4) 
     muon, other = pairs(muons, others)
     distance = np.hypot(muons["eta"][muon] - others["eta"][other], wrap(muons["phi"][muon] - others["phi"][other]))
     near = (distance < radius) & (distance > inner)
-    return np.bincount(muon[near], others["pt"][other[near]], muons.rows)
+    return totals(muon[near], others["pt"][other[near]], muons.rows)
 
 
 def isolation(muons: Ragged, candidates: Ragged, pileup_tracks: Ragged) -> dict[str, Array]:

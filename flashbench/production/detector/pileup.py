@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flashbench.production.detector.grades import PileupParameters
+from flashbench.production.detector.grades import PileupParameters, stepwise
 from flashbench.production.ragged import FloatArray, IntArray, Ragged, spans, wrap
 
 LARGEST = 90  # interactions
@@ -95,6 +95,9 @@ def overlay(pileup: PileupDraw, pool: Ragged, rng: np.random.Generator) -> Ragge
 def out_of_time(pileup: PileupDraw, pool: Ragged, fraction: float, rng: np.random.Generator) -> Ragged:
     """Calorimeter remains of neighbouring crossings: one effective crossing with `fraction` of its energy.
 
+    Twice as much in the endcap beyond |eta| = 2.4, whose pulses are slow and whose cells have aged; nothing in the
+    forward calorimeter, whose pulses fit in one crossing.
+
     Returns:
         As `overlay`, with scaled pt; what falls below 0.4 GeV (1.5 GeV beyond |eta| = 3) in energy is dropped.
     """
@@ -102,7 +105,8 @@ def out_of_time(pileup: PileupDraw, pool: Ragged, fraction: float, rng: np.rando
     event = np.repeat(np.arange(len(counts)), counts)
     source = rng.integers(0, pool.events, len(event))
     placed = _place(_Collisions(event, source, np.zeros(len(event))), len(counts), pool, rng)
-    placed = placed.with_columns(pt=placed["pt"] * np.float32(fraction), mass=placed["mass"] * np.float32(fraction))
+    part = stepwise(placed["eta"], (2.4, 3.0), (fraction, 2 * fraction, 0.0)).astype(np.float32)
+    placed = placed.with_columns(pt=placed["pt"] * part, mass=placed["mass"] * part)
     energy = placed["pt"] * np.cosh(placed["eta"])
     return placed.select(energy > np.where(np.abs(placed["eta"]) < 3, 0.4, 1.5))
 

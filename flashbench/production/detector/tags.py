@@ -9,7 +9,8 @@ import numpy as np
 
 from flashbench.production.detector.jets import Jets
 from flashbench.production.detector.kinds import CHARGED_HADRON
-from flashbench.production.ragged import Array, BoolArray, FloatArray, IntArray, Ragged, wrap
+from flashbench.production.detector.muons import cone_sum
+from flashbench.production.ragged import Array, BoolArray, FloatArray, IntArray, Ragged, totals, wrap
 
 LEADING = 4  # tracks whose significances are features of their own
 _PION = 0.1396
@@ -95,7 +96,7 @@ def vertex(jet: IntArray, tracks: Ragged, row: IntArray, n: int, table: Ragged) 
     energy = np.sqrt(px**2 + py**2 + pz**2 + _PION**2)
 
     def total(value: Array) -> FloatArray:
-        return np.bincount(jet, value, n)
+        return totals(jet, value, n)
 
     mass = np.sqrt(np.maximum(total(energy) ** 2 - total(px) ** 2 - total(py) ** 2 - total(pz) ** 2, 0))
     turn = wrap(phi - table["phi"][jet])
@@ -127,8 +128,6 @@ def soft_leptons(table: Ragged, muons: Ragged, tracks: Ragged) -> dict[str, Arra
 
 def vertex_fraction(jets: Jets, candidates: Ragged, pileup_tracks: Ragged) -> FloatArray:
     """β: charged pt of the primary vertex over all charged pt in the jet's cone; −1 without tracks; shape (jets,)."""
-    from flashbench.production.detector.muons import cone_sum
-
     kind = candidates["kind"][jets.constituent]
     own = np.bincount(
         jets.jet, np.where(kind == CHARGED_HADRON, candidates["pt"][jets.constituent], 0), jets.table.rows

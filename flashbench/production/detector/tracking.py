@@ -28,7 +28,8 @@ def interacts(particles: Ragged, parameters: TrackingParameters, rng: np.random.
     if not parameters.nuclear:
         return np.zeros(particles.rows, dtype=bool)
     lost: BoolArray = rng.random(particles.rows, dtype=np.float32) < probability
-    return lost & (particles["kind"] == CHARGED_HADRON) & (eta < ACCEPTANCE)
+    inside: BoolArray = (particles["kind"] == CHARGED_HADRON) & (eta < ACCEPTANCE)
+    return lost & inside
 
 
 def neighbours(particles: Ragged, mask: BoolArray) -> IntArray:
