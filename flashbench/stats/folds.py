@@ -61,9 +61,8 @@ class FoldedHistogram:
     `fill` or `merge`, in any order. Histograms of disjoint sets of events add.
 
     Warning:
-        A closed event is forgotten: filling the same block twice cannot be told from filling other events.
-        Within one call, and as long as the event is open, a fold that comes twice is refused. Compare `n_events` with
-        the number of generated events.
+        A closed event is forgotten: filling the same block twice cannot be told from filling other events. Compare
+        `n_events` with the number of generated events. A fold that comes twice while its event is open is refused.
 
     Args:
         edges: of one observable, shape (bins + 1,), or a sequence of such for several.
@@ -129,10 +128,8 @@ class FoldedHistogram:
         if self.binning != other.binning or self.folds != other.folds:
             raise StatisticsError("folds", "histograms of different edges or numbers of folds cannot be merged")
         both = FoldedHistogram(self.binning.edges, self.folds)
-        both._events = self._events + other._events
-        both._sum_weights = self._sum_weights + other._sum_weights
-        both._sum_squares = self._sum_squares + other._sum_squares
-        for name in ("_contents", "_variances", "_squares", "_products"):
+        sums = ("_events", "_sum_weights", "_sum_squares", "_contents", "_variances", "_squares", "_products")
+        for name in sums:
             setattr(both, name, getattr(self, name) + getattr(other, name))
         both._settle([*self._open, *other._open])
         return both
@@ -154,11 +151,6 @@ class FoldedHistogram:
     def sum_weights(self) -> float:
         """Σ w over the generated events, selected or not."""
         return self._closed()._sum_weights
-
-    @property
-    def sum_squares(self) -> float:
-        """Σ w² over the generated events, selected or not."""
-        return self._closed()._sum_squares
 
     @property
     def contents(self) -> FloatArray:
@@ -241,25 +233,21 @@ class FoldedHistogram:
         starts = np.flatnonzero(np.append(True, rows.event[1:] != rows.event[:-1])) if len(rows) else np.array([], int)
         lengths = np.diff(starts, append=len(rows))
         whole = lengths == self.folds
-        if whole.all():
-            complete, rest = rows, rows[np.zeros(0, dtype=np.intp)]
-        else:
-            mask = np.repeat(whole, lengths)
-            complete, rest = rows[mask], rows[~mask]
-        shaped = (-1, self.folds)
-        numbers = complete.fold.reshape(shaped)
+        mask = np.repeat(whole, lengths)
+        complete, rest = (rows if whole.all() else rows[mask]), rows[~mask]
+        numbers = complete.fold.reshape(-1, self.folds)
         if not (numbers == np.arange(self.folds)).all() and (np.diff(np.sort(numbers, axis=1), axis=1) == 0).any():
             raise StatisticsError("folds", "an event holds the same fold twice")
-        weights = complete.weight.reshape(shaped)
+        weights = complete.weight.reshape(-1, self.folds)
         if (weights != weights[:, :1]).any():
             raise StatisticsError("folds", "the folds of an event differ in weight", "give the generator's weight")
         return complete, rest
 
     def _settle(self, rows: list[_Rows]) -> None:
         """Close those events of the given rows that are complete, and keep the others open."""
-        columns = ("event", "fold", "weight", "place")
         if not rows:
             return
+        columns = ("event", "fold", "weight", "place")
         every = _Rows(*(np.concatenate([getattr(each, name) for each in rows]) for name in columns))
         ordered = every[np.lexsort((every.fold, every.event))]
         again = (ordered.event[1:] == ordered.event[:-1]) & (ordered.fold[1:] == ordered.fold[:-1])
