@@ -161,7 +161,7 @@ class FastFlow:
 
         Args:
             model: from `build`.
-            compile: generate machine code with torch.compile, once, for twice the speed; it takes some 30 s and needs
+            compile: generate machine code with torch.compile, once; faster, but it takes half a minute and needs
                 a C++ compiler. Without one this warns and stays eager.
         """
         couplings, order = _couplings(model)
@@ -182,7 +182,7 @@ class FastFlow:
         except (RuntimeError, OSError) as error:  # torch._dynamo's and inductor's errors are RuntimeErrors
             self._generate = spline.generate
             problem = str(error).strip().partition("\n")[0]
-            warnings.warn(f"flash: sampling without compilation, at half the speed: {problem}", stacklevel=3)
+            warnings.warn(f"flash: sampling without compilation, slower: {problem}", stacklevel=3)
         else:
             self.backend = "compiled"
 
