@@ -53,8 +53,12 @@ def test_overlay_keeps_every_particle_of_the_collisions_it_draws(pool: Ragged) -
 
 def test_out_of_time_energy_is_a_part_and_none_in_the_fast_grade(pool: Ragged) -> None:
     drawn = pileup.draw(5, pool.events, PileupParameters(), rng())
-    late = pileup.out_of_time(drawn, pool, FULL.pileup.late_energy, rng(3))
-    assert 0 < late["pt"].max() <= FULL.pileup.late_energy * pool["pt"].max() * 1.001
+    fraction = FULL.pileup.late_energy
+    late = pileup.out_of_time(drawn, pool, fraction, rng(3))
+    barrel, endcap = (np.abs(late["eta"]) < 2.4, np.abs(late["eta"]) > 2.4)
+    assert 0 < late["pt"][barrel].max() <= fraction * pool["pt"].max() * 1.001
+    assert fraction * pool["pt"].max() < late["pt"][endcap].max() <= 2 * fraction * pool["pt"].max() * 1.001
+    assert np.abs(late["eta"]).max() < 3.0
     assert pileup.out_of_time(drawn, pool, FAST.pileup.late_energy, rng(3)).rows == 0
 
 
