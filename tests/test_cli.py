@@ -14,7 +14,10 @@ from flashbench.nanoaod import write_events
 from samples import nanoaod_events
 
 COMMAND = Path(sys.executable).with_name("flashbench")
-VERBS = [[], ["run"], ["compare"], ["samples"], ["samples", "make"], ["simulators"], ["processes"]]
+VERBS = [
+    *([], ["run"], ["compare"], ["simulators"], ["processes"], ["train", "flash"]),
+    *(["samples"], *(["samples", verb] for verb in ("make", "list", "show", "validate"))),
+]
 
 
 def call(folder, *arguments, **environment):

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from flashbench import __version__
@@ -44,7 +43,7 @@ def render(comparison: ObjectComparison, provenance: Mapping[str, Any], progress
         progress: called with figures done and in all.
     """
     environment = Environment(
-        loader=PackageLoader("flashbench.validation"),
+        loader=ChoiceLoader([PackageLoader("flashbench.validation"), PackageLoader("flashbench.compare")]),  # style.css
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -53,7 +52,6 @@ def render(comparison: ObjectComparison, provenance: Mapping[str, Any], progress
     environment.filters |= {"with_error": with_known_error, "count": count, "math": to_html, "short": _short}
     return environment.get_template("validation.html.j2").render(
         version=__version__,
-        style=_style(),
         reference=comparison.reference,
         sample=comparison.sample,
         checks=comparison.checks,
@@ -65,13 +63,6 @@ def render(comparison: ObjectComparison, provenance: Mapping[str, Any], progress
         splits=SPLITS,
         provenance=flatten(provenance),
     )
-
-
-def _style() -> Markup:
-    """The style sheet of the comparison report: one look for every page."""
-    loader = PackageLoader("flashbench.compare")
-    source = loader.get_source(Environment(autoescape=True), "report.html.j2")[0]
-    return Markup(source.partition("<style>")[2].partition("</style>")[0])
 
 
 def _short(value: float) -> str:
