@@ -8,6 +8,10 @@ that beside the two alternatives that cost less: no correction at all (REF_full)
 REF_full and REF_sim share generator events, and in the closure VAR_full and VAR_sim do, so that much of their
 fluctuations cancels; errors come from the contributions of each event (`joint`), its folds summed.
 
+Warning:
+    Errors are of first order, and a ratio is biased by up to the squared relative error of what is below the
+    line: bins of REF_sim want some hundred effective events. REF and VAR must not share generator events.
+
 References:
     F. Vaselli et al., FlashSim prototype, CMS NOTE-2023/003 (the method; its errors are an addition).
 """
