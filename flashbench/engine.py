@@ -31,7 +31,7 @@ from flashbench.errors import FlashbenchError, RunError, SimulationError
 from flashbench.events import IDENTITY, columns, repeat
 from flashbench.nanoaod import Block, Loaded, Source, expand, load_block, open_source, plan_blocks, require
 from flashbench.results import MANIFEST, MANIFEST_VERSION, Part, RunResult, load_run, read_part, write_part
-from flashbench.simulators import RunName, Simulator, check_output, get
+from flashbench.simulators import RunName, Simulator, check_output, make
 from flashbench.storage import write_json
 
 BLOCK_EVENTS: Final = 2000
@@ -101,7 +101,7 @@ def run(
     Example:
         run(RunRequest("ttbar", RunName("gen")), ["NanoAODv5_sample.root"], Path("runs/ttbar/gen"), workers=2)
     """
-    made = simulator or get(request.name.simulator)
+    made = simulator or make(request.name)
     _check_request(request, made)
     sources = [open_source(path) for path in expand(files)]
     names = _columns(request, made)
@@ -130,7 +130,7 @@ def process_block(task: _Task) -> Path:
     Raises:
         SimulationError, SchemaError, InputError: see `run`; nothing is written then.
     """
-    simulator = task.simulator or _simulator(task.request.name.simulator)
+    simulator = task.simulator or _simulator(task.request.name)
     timings: dict[str, float] = {}
     with _timed(timings, "read"):
         loaded = load_block(task.block, _columns(task.request, simulator))
@@ -182,8 +182,8 @@ def _columns(request: RunRequest, simulator: Simulator) -> tuple[str, ...]:
 
 
 @cache  # a worker makes each simulator once: loading weights for every block would dominate
-def _simulator(name: str) -> Simulator:
-    return get(name)
+def _simulator(name: RunName) -> Simulator:
+    return make(name)
 
 
 @contextmanager

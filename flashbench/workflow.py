@@ -17,7 +17,7 @@ from flashbench.analysis import Cuts
 from flashbench.catalogue import Process
 from flashbench.events import Tier
 from flashbench.results import RunResult
-from flashbench.simulators import RunName, get
+from flashbench.simulators import RunName, make
 
 if TYPE_CHECKING:
     from flashbench.compare import Comparison
@@ -82,7 +82,7 @@ def run_process(process: Process, name: RunName, settings: Settings, monitor: Mo
     """
     from flashbench.compare import write_histograms
 
-    files, events = input_files(process, get(name.simulator).info.reads, settings, monitor)
+    files, events = input_files(process, make(name).info.reads, settings, monitor)
     request = engine.RunRequest(process.key, name, process.label, settings.seed, events, cuts=settings.cuts)
     out = settings.runs / process.key / str(name)
     with monitor(f"{name} on {process.key}") as progress:

@@ -194,14 +194,22 @@ def test_unknown_simulator_suggests_the_near_one():
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("flash", RunName("flash")), ("flash@25", RunName("flash", 25)), ("a-b.c", RunName("a-b.c"))]
+    ("text", "expected"),
+    [
+        ("flash", RunName("flash")),
+        ("flash@25", RunName("flash", 25)),
+        ("a-b.c", RunName("a-b.c")),
+        ("f:a=1,b=off@3", RunName("f", 3, (("a", "1"), ("b", "off")))),
+    ],
 )
 def test_run_name_parses_and_prints(text, expected):
     assert parse_run_name(text) == expected
     assert str(expected) == text
 
 
-@pytest.mark.parametrize("text", ["flash@0", "flash@", "@3", "flash@-1", "", "a/b", "flash@x"])
+@pytest.mark.parametrize(
+    "text", ["flash@0", "flash@", "@3", "flash@-1", "", "a/b", "flash@x", "f:", "f:a", "f:a=", "f:=1", "f:a=1,,b=2"]
+)
 def test_malformed_run_name_is_refused(text):
     with pytest.raises(UnknownNameError):
         parse_run_name(text)
@@ -216,6 +224,20 @@ class Misnamed:
 
     def simulate(self, events, rng):
         return events
+
+
+class Optional(Misnamed):
+    def __init__(self, scale=1.0, wide=False):
+        self.scale, self.wide = scale, wide
+
+
+def test_options_reach_the_simulator_typed_and_unknown_ones_are_refused(monkeypatch):
+    point = EntryPoint("mine", "test_simulators:Optional", registry.GROUP)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    made = registry.make(parse_run_name("mine:wide=on,scale=2.5"))
+    assert (made.scale, made.wide) == (2.5, True)
+    with pytest.raises(PluginError, match="has no option 'tall' \\(it has scale, wide\\)"):
+        registry.make(parse_run_name("mine:tall=on"))
 
 
 @pytest.mark.parametrize(

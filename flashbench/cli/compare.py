@@ -11,7 +11,7 @@ from flashbench.cli.options import Catalogue, Events, LeadingMuonPt, Runs, Seed,
 
 
 def compare(
-    sims: Annotated[list[str], typer.Argument(help="Two or more simulators, e.g. full flash@25 gen.")],
+    sims: Annotated[list[str], typer.Argument(help="Two or more simulators, e.g. full flash@25 flash:fakes=off gen.")],
     process: Annotated[list[str] | None, typer.Option(help="Process; repeatable. Default: vbf_hmm.")] = None,
     reference: Annotated[str | None, typer.Option(help="Default: full if named, else the first.")] = None,
     events: Events = None,
@@ -39,14 +39,14 @@ def compare(
     from flashbench.analysis import Cuts
     from flashbench.cli.progress import bars
     from flashbench.compare import comparison_table, cutflow_table
-    from flashbench.simulators import get, parse_run_name
+    from flashbench.simulators import make, parse_run_name
     from flashbench.workflow import Settings, compare_processes
 
     names = [parse_run_name(sim) for sim in dict.fromkeys(sims)]
     if len(names) < 2:
         raise typer.BadParameter("name at least two different simulators", param_hint="SIMS")
     for name in names:
-        get(name.simulator)
+        make(name)
     known = lists.load(catalogue)
     chosen = [lists.find(known, key) for key in dict.fromkeys(process or ["vbf_hmm"])]
     console = Console()

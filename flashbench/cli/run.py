@@ -11,7 +11,9 @@ from flashbench.cli.options import Catalogue, Events, LeadingMuonPt, Runs, Seed,
 
 
 def run(
-    sim: Annotated[str, typer.Option(help="Simulator, with @N for N folds: full, gen, flash@25. List: simulators.")],
+    sim: Annotated[
+        str, typer.Option(help="Simulator, with :option=value and @N for N folds: full, flash@25, flash:fakes=off.")
+    ],
     process: Annotated[str | None, typer.Option(help="Process of the catalogue. List: processes.")] = None,
     input_: Annotated[
         list[str] | None, typer.Option("--input", help="NanoAOD file, quoted glob or root:// address; repeatable.")

@@ -1,12 +1,13 @@
 """Detector simulators behind one protocol.
 
 What to use when: implement `Simulator` to bring your own, register it in the entry-point group
-`flashbench.simulators`, look it up with `get`, list all with `available`, check an output with `check_output`.
+`flashbench.simulators`, look it up with `get` or `make`, list all with `available`, check an output with
+`check_output`.
 """
 
 from flashbench.simulators.contract import check_output
 from flashbench.simulators.protocol import Simulator, SimulatorInfo
-from flashbench.simulators.registry import Registered, RunName, available, get, parse_run_name
+from flashbench.simulators.registry import Registered, RunName, available, get, make, parse_run_name
 
 __all__ = [
     "Registered",
@@ -16,5 +17,6 @@ __all__ = [
     "available",
     "check_output",
     "get",
+    "make",
     "parse_run_name",
 ]

@@ -1,21 +1,26 @@
 """Simulators found by name through entry points; nothing is imported before it is asked for.
 
-A run is named `simulator[@folds]`: `flash@25` throws every generator event 25 times.
+A run is named `simulator[:option=value,…][@folds]`: `flash@25` throws every generator event 25 times,
+`flash:fakes=off` makes the simulator with that option.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import Any, Final
 
 from flashbench.errors import PluginError, UnknownNameError
 from flashbench.simulators.protocol import Simulator
 
 GROUP: Final = "flashbench.simulators"
-_RUN_NAME: Final = re.compile(r"(?P<name>[A-Za-z][\w.-]*)(?:@(?P<folds>\d+))?")
+_RUN_NAME: Final = re.compile(r"(?P<name>[A-Za-z][\w.-]*)(?::(?P<options>[^@]+))?(?:@(?P<folds>\d+))?")
+_OPTION: Final = re.compile(r"([A-Za-z_]\w*)=([^=,]+)")
+_SWITCHES: Final = {"on": True, "true": True, "off": False, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +40,33 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class RunName:
-    """`simulator[@folds]`, parsed."""
+    """`simulator[:option=value,…][@folds]`, parsed; options as written, in the order of their names."""
 
     simulator: str
     folds: int = 1
+    options: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        return self.simulator if self.folds == 1 else f"{self.simulator}@{self.folds}"
+        options = ",".join(f"{name}={value}" for name, value in self.options)
+        return self.simulator + (f":{options}" if options else "") + (f"@{self.folds}" if self.folds > 1 else "")
 
 
 def parse_run_name(text: str) -> RunName:
-    """Parse `simulator[@folds]`.
+    """Parse `simulator[:option=value,…][@folds]`.
 
     Raises:
         UnknownNameError: not of that form, or no folds.
 
     Example:
-        >>> parse_run_name("flash@25")
-        RunName(simulator='flash', folds=25)
+        >>> parse_run_name("flash:fakes=off@25")
+        RunName(simulator='flash', folds=25, options=(('fakes', 'off'),))
     """
     match = _RUN_NAME.fullmatch(text)
-    if match is None or (match["folds"] is not None and int(match["folds"]) < 1):
+    options = [_OPTION.fullmatch(part) for part in match["options"].split(",")] if match and match["options"] else []
+    if match is None or (match["folds"] is not None and int(match["folds"]) < 1) or None in options:
         raise UnknownNameError("simulator", text, [r.name for r in available()])
-    return RunName(match["name"], int(match["folds"] or 1))
+    pairs = sorted((option[1], option[2]) for option in options if option)
+    return RunName(match["name"], int(match["folds"] or 1), tuple(pairs))
 
 
 def available() -> list[Registered]:
@@ -66,8 +75,32 @@ def available() -> list[Registered]:
     return sorted(set(found), key=lambda r: (r.name, r.origin))
 
 
-def get(name: str) -> Simulator:
+def make(name: RunName) -> Simulator:
+    """The simulator of a run, with its options.
+
+    Raises:
+        UnknownNameError, PluginError: see `get`.
+    """
+    return get(name.simulator, **{key: _value(text) for key, text in name.options})
+
+
+def _value(text: str) -> bool | int | float | str:
+    if text.lower() in _SWITCHES:
+        return _SWITCHES[text.lower()]
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text
+
+
+def get(name: str, **options: bool | float | str) -> Simulator:
     """Load and make the simulator registered as `name`.
+
+    Args:
+        name: as registered.
+        options: keyword arguments of its class.
 
     Raises:
         UnknownNameError: nothing of that name; near ones are suggested.
@@ -83,11 +116,13 @@ def get(name: str) -> Simulator:
         raise PluginError(f"simulator '{name}'", f"claimed by {' and '.join(sorted(points))}", "uninstall one of them")
     origin, point = next(iter(points.items()))
     try:
-        made = point.load()()
+        factory = point.load()
     except ImportError as error:
         raise PluginError(
             f"simulator '{name}' of {origin}", f"cannot be imported: {error}", "install what it needs"
         ) from error
+    _check_options(factory, options, f"simulator '{name}' of {origin}")
+    made = factory(**options)
     if not isinstance(made, Simulator):
         raise PluginError(
             f"simulator '{name}' of {origin}",
@@ -101,6 +136,15 @@ def get(name: str) -> Simulator:
             "use one name in both places",
         )
     return made
+
+
+def _check_options(factory: Any, options: Mapping[str, object], where: str) -> None:
+    known = inspect.signature(factory).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        return
+    for option in options:
+        if option not in known:
+            raise PluginError(where, f"has no option '{option}'", f"it has {', '.join(known) or 'none'}")
 
 
 def _registered(point: EntryPoint) -> Registered:
