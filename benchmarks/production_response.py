@@ -111,6 +111,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=4000)
     parser.add_argument("--closure", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--keep", action="store_true", help="keep the shipped tables, measure their closure only")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     weights = Path(responses.__file__).parent / "weights"
@@ -120,9 +121,10 @@ def main() -> None:
         directory = cache_directory() / "minimum-bias"
         list(executor.map(make_part, [directory] * PARTS, [PoolSettings()] * PARTS, range(PARTS)))
         for tier in (Tier.FULL, Tier.FAST):
-            jobs = [("multijets", 7000 + n, tier, False) for n in range(arguments.events // SHARD)]
-            table = derive(np.concatenate(list(executor.map(pairs_of, jobs)), axis=1))
-            (weights / f"response-{tier}.json").write_text(json.dumps(table) + "\n", encoding="utf-8")
+            if not arguments.keep:
+                jobs = [("multijets", 7000 + n, tier, False) for n in range(arguments.events // SHARD)]
+                table = derive(np.concatenate(list(executor.map(pairs_of, jobs)), axis=1))
+                (weights / f"response-{tier}.json").write_text(json.dumps(table) + "\n", encoding="utf-8")
             jobs = [("ttbar", 9000 + n, tier, True) for n in range(arguments.closure // SHARD)]
             results[str(tier)] = closure(np.concatenate(list(executor.map(pairs_of, jobs)), axis=1))
             for row in results[str(tier)]:

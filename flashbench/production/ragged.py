@@ -65,8 +65,7 @@ class Ragged:
 
     def select(self, mask: BoolArray) -> Ragged:
         """Rows where `mask` holds; events stay, if empty."""
-        counts = np.bincount(self.event[mask], minlength=self.events).astype(np.int64)
-        return Ragged(counts, {name: values[mask] for name, values in self.columns.items()})
+        return self.take(np.flatnonzero(mask))
 
     def take(self, order: IntArray) -> Ragged:
         """Rows in `order`, which must go through the events in order (as `sorted_rows` does)."""
@@ -137,5 +136,6 @@ def blocks(events: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def wrap(angle: Array) -> Array:
-    """An angle or a difference of angles in [−π, π), in rad."""
-    return (angle + np.pi) % (2 * np.pi) - np.pi
+    """An angle or a difference of angles in [−π, π], in rad, in the precision it comes in."""
+    turns: Array = np.rint(angle * (0.5 / np.pi))
+    return angle - turns * (2 * np.pi)

@@ -73,6 +73,8 @@ def make_shard(job: ShardJob) -> int:
     Returns:
         Its number of events.
     """
+    import awkward as ak
+
     clock = time.perf_counter()
     source = job.lhe.path if job.lhe else None
     wanted = job.lhe.events if job.lhe else job.events
@@ -93,8 +95,9 @@ def make_shard(job: ShardJob) -> int:
             identity = (job.shard, job.shard * SHARD_EVENTS + first + 1)
             made[tier].append(block(crossing, seen, *identity))
             seconds[str(tier)] += time.perf_counter() - begin
-    for tier, events in made.items():
-        write_events(file_of(job.directory, tier, job.shard), events, weight_sums(generated))
+    for tier, blocks_made in made.items():
+        events = ak.concatenate(blocks_made)
+        write_events(file_of(job.directory, tier, job.shard), [events], weight_sums(generated))
         facts = {
             "shard": job.shard,
             "tier": str(tier),
@@ -104,7 +107,7 @@ def make_shard(job: ShardJob) -> int:
             "sum_weights": float(generated.weights[:, 0].sum()),
             "cross_section_pb": cross_section.value_pb,
             "cross_section_error_pb": cross_section.error_pb,
-            "sha256": digest(events),
+            "sha256": digest([events]),
             "seconds": {"generation": round(generation, 3), "reconstruction": round(seconds[str(tier)], 3)},
         }
         write_json(marker_of(job.directory, tier, job.shard), facts)

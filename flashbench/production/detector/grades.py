@@ -105,12 +105,13 @@ FAST = Grade(
     TrackingParameters(
         nuclear=0.0,
         nuclear_slope=0.0,
-        crowding=0.0,
-        displaced=0.9,
-        d0_high=10.0,
-        d0_low=75.0,
         efficiency=(0.985, 0.975, 0.95, 0.78),
-        tails=0.01,
+        crowding=0.0,
+        displaced=0.95,
+        d0_high=9.0,
+        d0_low=68.0,
+        z0_low=90.0,
+        tails=0.0,
         fakes=0.0,
     ),
     CalorimeterParameters(
@@ -118,9 +119,11 @@ FAST = Grade(
         forward_hadron=(1.2, 0.07),
         conversions=0.0,
         non_uniformity=(0.14, 0.25, 0.07),
+        soft_photon=0.25,
+        photon_threshold=0.3,
         noise_cells=0.0,
     ),
-    MuonParameters(punch_through=0.006, quality_noise=0.8),
+    MuonParameters(punch_through=0.006, quality_noise=0.6),
 )
 
 
