@@ -16,7 +16,6 @@ from flashbench.production.detector.grades import FAST, FULL
 from flashbench.production.minimum_bias import PoolSettings
 from flashbench.production.recipes import COMMON, Recipe
 
-PRODUCTION_VERSION = 1  # raised whenever the same recipe and seed give other arrays
 SHARD_EVENTS = 1000
 
 
@@ -55,9 +54,18 @@ def settings_of(recipe: Recipe, seed: int, pool: PoolSettings, lhe_sha256: str =
         "networks": weights_hash(),
         "shard_events": SHARD_EVENTS,
         "lhe_sha256": lhe_sha256,
-        "production_version": PRODUCTION_VERSION,
+        "code": code_hash(),
         "versions": versions(),
     }
+
+
+def code_hash() -> str:
+    """SHA-256 over the sources of this package: a changed step never continues, or serves, an older sample."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def weights_hash() -> str:

@@ -269,10 +269,12 @@ def test_muons_come_by_descending_pt_with_the_charge_of_their_track() -> None:
 
 def test_isolation_sums_the_cone_and_subtracts_half_of_pile_up_from_neutrals() -> None:
     muon = Ragged(np.array([1]), {"pt": np.array([50.0]), "eta": np.zeros(1), "phi": np.zeros(1)})
-    around = {"eta": np.array([0.1, 0.2, 0.35, 1.0]), "phi": np.zeros(4), "pt": np.array([2.0, 3.0, 4.0, 90.0]),
-              "kind": np.array([CHARGED_HADRON, PHOTON, CHARGED_HADRON, PHOTON])}  # fmt: skip
+    around = {"eta": np.array([0.1, 0.2, 0.35, 1.0, 0.1]), "phi": np.zeros(5),
+              "pt": np.array([2.0, 3.0, 4.0, 90.0, 7.0]),
+              "kind": np.array([CHARGED_HADRON, PHOTON, CHARGED_HADRON, PHOTON, CHARGED_HADRON]),
+              "z0": np.array([0.1, 0.0, -0.2, 0.0, 5.0])}  # fmt: skip
     other = {"eta": np.array([0.15]), "phi": np.zeros(1), "pt": np.array([2.0])}
-    found = muons.isolation(muon, Ragged(np.array([4]), around), Ragged(np.array([1]), other))
+    found = muons.isolation(muon, Ragged(np.array([5]), around), Ragged(np.array([1]), other))
     assert found["pfRelIso03_chg"][0] == pytest.approx(2 / 50)
     assert found["pfRelIso03_all"][0] == pytest.approx((2 + 3 - 1) / 50)
     assert found["pfRelIso04_all"][0] == pytest.approx((6 + 3 - 1) / 50)

@@ -179,14 +179,15 @@ def test_the_cache_follows_argument_environment_and_default(monkeypatch: pytest.
     assert cache_directory().name == "flashbench"
 
 
-def test_the_key_changes_with_seed_recipe_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_changes_with_seed_recipe_networks_and_code(monkeypatch: pytest.MonkeyPatch) -> None:
     def key(process: str = "dy2j", seed: int = 1) -> str:
         return caches.key_of(caches.settings_of(recipe(process), seed, PoolSettings()))
 
     keys = [key(), key(seed=2), key("dy2j_unfiltered")]
-    monkeypatch.setattr(caches, "weights_hash", lambda: "other")
-    keys.append(key())
-    assert len(set(keys)) == 4
+    for changed in ("weights_hash", "code_hash"):
+        monkeypatch.setattr(caches, changed, lambda: "other")
+        keys.append(key())
+    assert len(set(keys)) == 5
 
 
 def test_without_pythia_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ def candidates(tracks: Ragged, clusters: Ragged, is_muon: Array) -> Ragged:
         is_muon: tracks identified as particle-flow muons, shape (tracks.rows,).
 
     Returns:
-        pt, eta, phi, mass, kind, `track` (row in `tracks`, −1 for clusters).
+        pt, eta, phi, mass, kind, `track` (row in `tracks`, −1 for clusters), `z0` (mm from the primary vertex).
     """
     kind = np.where(is_muon, MUON, np.where(tracks["kind"] == MUON, CHARGED_HADRON, tracks["kind"]))
     charged = Ragged(
@@ -33,9 +33,12 @@ def candidates(tracks: Ragged, clusters: Ragged, is_muon: Array) -> Ragged:
             "mass": np.where(kind == CHARGED_HADRON, _PION, np.where(kind == MUON, 0.1057, 0.0)),
             "kind": kind.astype(np.int64),
             "track": np.arange(tracks.rows),
+            "z0": tracks["z0"].astype(np.float64),
         },
     ).select(tracks["primary"])
-    neutral = clusters.with_columns(mass=np.zeros(clusters.rows), track=np.full(clusters.rows, -1))
+    neutral = clusters.with_columns(
+        mass=np.zeros(clusters.rows), track=np.full(clusters.rows, -1), z0=np.zeros(clusters.rows)
+    )
     return concatenate(charged, neutral)
 
 

@@ -18,6 +18,7 @@ ACCEPTANCE = 2.4
 MASS = 0.1056583755
 REAL, DECAY_IN_FLIGHT, PUNCH_THROUGH = range(3)
 _CENTIMETRE = 0.1  # of a mm
+_CLOSE = 1.0  # mm
 _VERTEX_ERROR = (0.0010, 0.0015)  # cm, of the primary vertex, across and along the beam
 
 
@@ -166,11 +167,12 @@ def isolation(muons: Ragged, candidates: Ragged, pileup_tracks: Ragged) -> dict[
     """Relative isolations with the Δβ correction: half the charged pt of pile-up is taken off the neutral sum.
 
     Args:
-        candidates: particle-flow candidates after charged-hadron subtraction.
+        candidates: particle-flow candidates after charged-hadron subtraction; charged ones count within 1 mm of the
+            primary vertex along the beam.
         pileup_tracks: tracks of other vertices.
     """
     kind = candidates["kind"]
-    charged = candidates.select(kind == CHARGED_HADRON)
+    charged = candidates.select((kind == CHARGED_HADRON) & (np.abs(candidates["z0"]) < _CLOSE))
     neutral = candidates.select(((kind == PHOTON) | (kind == NEUTRAL_HADRON)) & (candidates["pt"] > 0.5))
     pileup = pileup_tracks.select(pileup_tracks["pt"] > 0.5)
     columns: dict[str, Array] = {}
