@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from flashbench.cli import compare, listing, run, samples, train
+from flashbench.cli import compare, listing, run, samples, train, validate
 from flashbench.errors import FlashbenchError
 
 INTERRUPTED: Final = 130
@@ -26,6 +26,7 @@ app.command("simulators")(listing.simulators)
 app.command("processes")(listing.processes)
 app.add_typer(samples.app, name="samples")
 app.add_typer(train.app, name="train")
+app.add_typer(validate.app, name="validate")
 
 
 def _version(show: bool) -> None:

@@ -124,12 +124,13 @@ def read_objects(paths: Sequence[str | Path], label: str, limit: int | None = No
             repairs[what] = repairs.get(what, 0) + number
     if not parts:
         raise InputError(str(paths[0]), "holds no events")
-    joined = {name: reduce(_join, (part.tables[name] for part in parts)) for name in TABLES}
+    joined = {name: reduce(join, (part.tables[name] for part in parts)) for name in TABLES}
     keys = np.concatenate([part.keys for part in parts])
     return Objects(label, keys, joined, frozenset(absent), tuple(repairs.items()), sources)
 
 
-def _join(first: ObjectTable, second: ObjectTable) -> ObjectTable:
+def join(first: ObjectTable, second: ObjectTable) -> ObjectTable:
+    """Objects of two samples, events of the second numbered after those of the first."""
     return ObjectTable(
         {name: np.concatenate([first[name], second[name]]) for name in first.columns},
         np.concatenate([first.event, second.event + first.n_events]),
