@@ -14,6 +14,7 @@ from flashbench.compare.mathtext import to_html
 from flashbench.compare.numbers import count
 from flashbench.compare.plots import style
 from flashbench.compare.report import flatten
+from flashbench.validation.console import with_known_error
 from flashbench.validation.flash.checks import Outcome
 from flashbench.validation.flash.console import short
 from flashbench.validation.flash.figures import WIDE, figures
@@ -55,7 +56,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": count, "math": to_html, "short": short}
+    environment.filters |= {"count": count, "math": to_html, "short": short, "with_error": with_known_error}
     drawn = _drawn(results, progress)
     return environment.get_template("flash.html.j2").render(
         version=__version__,

@@ -72,6 +72,16 @@ def _log(name: str, low: float) -> Column:
     return lambda table: np.log10(np.maximum(table[name], low))
 
 
+def _odds(name: str) -> tuple[str, Column, float, float]:
+    """Axis of a score, stretched at both ends: log10 of s / (1 − s)."""
+
+    def stretched(table: ObjectTable) -> FloatArray:
+        score = np.clip(table[name], 1e-3, 1 - 1e-3)
+        return np.asarray(np.log10(score / (1 - score)))
+
+    return rf"$\mathrm{{log}}_{{10}}\,s / (1 - s)$, {name}", stretched, -3.0, 3.0
+
+
 def _distance(table: ObjectTable) -> FloatArray:
     return np.log10(np.maximum(np.hypot(table["dxy"], table["dz"]), 1e-5))
 
@@ -80,10 +90,10 @@ _MATCHED: Final = is_true("matched")
 _TAGGED: Final = both(_MATCHED, between("pt", 20), within("eta", 0, 2.5))
 _PT: Final = (r"$\mathrm{log}_{10}\,p_T$ / GeV", _log("pt", 1.0), 1.0, 3.0)
 PLANES: Final = (
-    Plane("taggers", "b taggers", "jets", _TAGGED, ("btagDeepFlavB", column("btagDeepFlavB"), 0.0, 1.0),
-          ("btagDeepB", column("btagDeepB"), 0.0, 1.0), ("Jet_btagDeepFlavB", "Jet_btagDeepB")),
-    Plane("tagger_charm", "b and c taggers", "jets", _TAGGED, ("btagDeepB", column("btagDeepB"), 0.0, 1.0),
-          ("btagDeepC", column("btagDeepC"), 0.0, 1.0), ("Jet_btagDeepB", "Jet_btagDeepC")),
+    Plane("taggers", "b taggers", "jets", _TAGGED, _odds("btagDeepFlavB"),
+          _odds("btagDeepB"), ("Jet_btagDeepFlavB", "Jet_btagDeepB")),
+    Plane("tagger_charm", "b and c taggers", "jets", _TAGGED, _odds("btagDeepB"),
+          _odds("btagDeepC"), ("Jet_btagDeepB", "Jet_btagDeepC")),
     Plane("qgl_constituents", "qgl and constituents", "jets", both(_TAGGED, between("qgl", 0)),
           ("qgl", column("qgl"), 0.0, 1.0), ("Constituents", column("nConstituents"), 0.0, 80.0),
           ("Jet_qgl", "Jet_nConstituents")),

@@ -32,7 +32,7 @@ ROUNDS: Final = 3
 """Parts of the events, each tested by networks trained on the others."""
 
 MOST: Final = 50_000  # objects a side that the network sees
-_MOST_QUADRATIC: Final = 6_000  # likewise, of the logistic regression: its cost goes as the fourth power of columns
+_MOST_QUADRATIC: Final = 4_000  # likewise, of the logistic regression: its cost goes as the fourth power of columns
 _FEWEST: Final = 300  # objects a side, below which nothing can be learned
 _STEPS: Final = 3000
 _BATCH: Final = 512  # rows; fewer where there are few
