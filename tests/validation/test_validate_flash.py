@@ -173,18 +173,30 @@ def test_every_requirement_of_held_out_ttbar_is_judged(measured):
     assert outcomes["published_Jet_nConstituents"].limit == 0.614
 
 
-def test_files_that_were_trained_on_are_known_by_uuid_or_by_shard():
-    shard = "samples/ttbar/c39bab04dd4e/full/shard-00001.root"
-    training = {"seed": 1, "inputs": [{"uuid": "a", "path": "/data/x.root"}, {"uuid": "b", "path": f"/mine/{shard}"}]}
-    same, again, other = (
-        SimpleNamespace(uuid=uuid, path=path)
-        for uuid, path in (("a", "/moved.root"), ("c", f"/yours/{shard}"), ("d", "/yours/" + shard.replace("1.", "2.")))
-    )
-    assert seen(training, [same, again, other]) == [same.path, again.path]
-    refuse_seen(training, [other])
+def _produced(folder, settings, seed, shard):
+    """A file where production would put it; only its path and the settings beside it are looked at."""
+    sample = folder / "samples" / "ttbar" / settings
+    sample.mkdir(parents=True, exist_ok=True)
+    (sample / "settings.json").write_text(json.dumps({"seed": seed}))
+    return SimpleNamespace(uuid=f"new {settings} {shard}", path=str(sample / "full" / f"shard-0000{shard}.root"))
+
+
+def test_files_that_were_trained_on_are_known_by_uuid_or_by_seed_and_shard(tmp_path):
+    """A shard made again, here or with another detector, has a new UUID and the generator events of the old one."""
+    inputs = [
+        {"uuid": "a", "path": "/data/x.root"},
+        {"uuid": "b", "path": "/c/samples/ttbar/c39/full/shard-00001.root"},
+    ]
+    training = {"seed": 1, "inputs": inputs}
+    same, elsewhere = (SimpleNamespace(uuid=uuid, path="/moved.root") for uuid in "ad")
+    again, other_detector = (_produced(tmp_path, settings, 1, 1) for settings in ("c39", "d40"))
+    other_shard, other_seed = _produced(tmp_path, "c39", 1, 2), _produced(tmp_path, "e41", 2, 1)
+    known = [same, again, other_detector]
+    assert seen(training, [*known, elsewhere, other_shard, other_seed]) == [each.path for each in known]
+    refuse_seen(training, [elsewhere, other_shard, other_seed])
     refuse_seen({}, [same])
-    with pytest.raises(RunError, match="2 of 3 files were trained on"):
-        refuse_seen(training, [same, again, other])
+    with pytest.raises(RunError, match="3 of 4 files were trained on"):
+        refuse_seen(training, [*known, other_seed])
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +10,6 @@ from typing import Any, Final
 from flashbench.errors import RunError
 from flashbench.nanoaod import Source
 
-_SHARD: Final = 4  # process, settings, tier, shard: a produced file made again has another UUID, and the same events
 _FACTS: Final[tuple[str, ...]] = ("seed", "events", "inputs", "recipe", "created")
 
 
@@ -30,10 +30,15 @@ def training_of(simulator: object) -> dict[str, Any]:
 
 
 def seen(training: Mapping[str, Any], sources: Sequence[Source]) -> list[str]:
-    """Paths of those files that were trained on: of the same UUID, or the same shard of the same production."""
-    uuids = {each["uuid"] for each in training.get("inputs", ())}
-    shards = {_shard(each["path"]) for each in training.get("inputs", ())} - {()}
-    return [source.path for source in sources if source.uuid in uuids or _shard(source.path) in shards]
+    """Paths of those files that were trained on.
+
+    They have the same UUID, or are the same shard of a production of the same process and seed: made again, it has
+    another UUID, and with another version of the detector other objects, of the same generator events.
+    """
+    inputs = training.get("inputs", ())
+    uuids = {each["uuid"] for each in inputs}
+    shards = {_shard(each["path"], training.get("seed")) for each in inputs} - {None}
+    return [s.path for s in sources if s.uuid in uuids or _shard(s.path, _production_seed(s.path)) in shards]
 
 
 def refuse_seen(training: Mapping[str, Any], sources: Sequence[Source]) -> None:
@@ -47,7 +52,17 @@ def refuse_seen(training: Mapping[str, Any], sources: Sequence[Source]) -> None:
         raise RunError(known[0], problem, "take another --seed or other files, or allow it: --allow-seen")
 
 
-def _shard(path: str) -> tuple[str, ...]:
-    parts = Path(path).parts
-    produced = len(parts) > _SHARD and parts[-1 - _SHARD] == "samples" and parts[-1].startswith("shard-")
-    return parts[-_SHARD:] if produced else ()
+def _shard(path: str, seed: int | None) -> tuple[str, int, str] | None:
+    """Process, seed and shard of a produced file, `samples/PROCESS/SETTINGS/TIER/shard-N.root`; None of others."""
+    parts = Path(path).parts[-5:]
+    produced = len(parts) == 5 and parts[0] == "samples" and parts[-1].startswith("shard-")
+    return (parts[1], seed, parts[-1]) if produced and seed is not None else None
+
+
+def _production_seed(path: str) -> int | None:
+    """Seed in the settings that production left beside its tiers; None where there are none."""
+    settings = Path(path).parent.parent / "settings.json"
+    if "://" in path or not settings.is_file():
+        return None
+    seed = json.loads(settings.read_text(encoding="utf-8")).get("seed")
+    return seed if isinstance(seed, int) else None
