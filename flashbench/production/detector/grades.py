@@ -63,7 +63,7 @@ class CalorimeterParameters:
     conversions: float = 0.10  # photon conversion probability that costs energy, at |eta| < 1
     soft_photon: float = 0.35  # GeV: a photon of this energy measures half of it
     soft_hadron: float = 1.0  # GeV: so does a hadron
-    soft_forward: float = 9.0  # GeV: and anything in the forward calorimeter
+    soft_forward: float = 12.0  # GeV: and anything in the forward calorimeter
     non_uniformity: tuple[float, float, float] = (
         0.18,
         0.30,

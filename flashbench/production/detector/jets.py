@@ -17,7 +17,7 @@ from flashbench.production.ragged import Array, FloatArray, IntArray, Ragged, pa
 RADIUS = 0.4
 LOWEST_PT = 15.0  # GeV after corrections, as NanoAOD stores them
 _LOWEST_RAW_PT = 5.0
-_NOT_SUBTRACTED = (3.0, 5.0, -6.0)  # GeV per unit area, |eta| < 2.4, < 3, beyond: the underlying event belongs to the
+_NOT_SUBTRACTED = (3.5, 5.0, -6.0)  # GeV per unit area, |eta| < 2.4, < 3, beyond: the underlying event belongs to the
 # jet; forward, the noise of filled cells is subtracted on top. Tuned to the pile-up jets of released NanoAOD.
 _EDGE_SCATTER = 0.055  # relative: ghosts at the edge of a jet follow its irregular constituents
 _TIGHT, _LEPTON_VETO = 2, 4
