@@ -174,10 +174,10 @@ def test_every_requirement_of_held_out_ttbar_is_judged(measured):
 
 
 def _produced(folder, settings, seed, shard):
-    """A file where production would put it; only its path and the settings beside it are looked at."""
+    """A file where production would put it; only its path and the manifest beside it are looked at."""
     sample = folder / "samples" / "ttbar" / settings
     sample.mkdir(parents=True, exist_ok=True)
-    (sample / "settings.json").write_text(json.dumps({"seed": seed}))
+    (sample / "manifest.json").write_text(json.dumps({"seed": seed}))
     return SimpleNamespace(uuid=f"new {settings} {shard}", path=str(sample / "full" / f"shard-0000{shard}.root"))
 
 

@@ -60,9 +60,9 @@ def _shard(path: str, seed: int | None) -> tuple[str, int, str] | None:
 
 
 def _production_seed(path: str) -> int | None:
-    """Seed in the settings that production left beside its tiers; None where there are none."""
-    settings = Path(path).parent.parent / "settings.json"
-    if "://" in path or not settings.is_file():
+    """Seed in the manifest that production left beside its tiers; None where there are none."""
+    manifest = Path(path).parent.parent / "manifest.json"
+    if "://" in path or not manifest.is_file():
         return None
-    seed = json.loads(settings.read_text(encoding="utf-8")).get("seed")
+    seed = json.loads(manifest.read_text(encoding="utf-8")).get("seed")
     return seed if isinstance(seed, int) else None
