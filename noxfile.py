@@ -36,6 +36,6 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests; arguments after `--` go to pytest."""
+    """All tests, on two processes; arguments after `--` go to pytest in place of that."""
     install(session)
-    session.run("pytest", *session.posargs, external=True)
+    session.run("pytest", *(session.posargs or ("-n", "2")), external=True)

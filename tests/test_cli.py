@@ -15,7 +15,7 @@ from samples import nanoaod_events
 
 COMMAND = Path(sys.executable).with_name("flashbench")
 VERBS = [
-    *([], ["run"], ["compare"], ["simulators"], ["processes"], ["train", "flash"]),
+    *([], ["run"], ["compare"], ["simulators"], ["processes"], ["train", "flash"], ["validate", "flash"]),
     *(["samples"], *(["samples", verb] for verb in ("make", "list", "show", "validate"))),
 ]
 
