@@ -113,9 +113,8 @@ def _open_events(path: str) -> tuple[Any, Any]:
         raise InputError(path, "is a directory", "give the files in it")
     try:
         file = uproot.open(path)
-    except ModuleNotFoundError as error:
-        hint = "pip install 'flashbench[remote]'"
-        raise InputError(path, f"this address needs a package: {error.name}", hint) from error
+    except ImportError as error:
+        raise InputError(path, "this kind of address needs a package", "pip install 'flashbench[remote]'") from error
     except Exception as error:  # uproot raises many kinds on bytes that are not a ROOT file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(path, f"not a readable ROOT file, or truncated: {reason}", "check or copy it again") from error

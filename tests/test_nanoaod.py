@@ -1,3 +1,5 @@
+from importlib.util import find_spec
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -174,6 +176,12 @@ def test_expand_names_what_matches_nothing(tmp_path):
         str(tmp_path / "b.root"),
         "root://host//x.root",
     ]
+
+
+@pytest.mark.skipif(find_spec("fsspec_xrootd") is not None, reason="the package for root:// addresses is installed")
+def test_address_without_its_package_says_what_to_install():
+    with pytest.raises(InputError, match=r"pip install 'flashbench\[remote\]'"):
+        open_source("root://nowhere//x.root")
 
 
 def test_failed_write_leaves_nothing(tmp_path):
