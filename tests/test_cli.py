@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -160,3 +162,20 @@ def test_collision_data_runs_as_full_and_is_refused_as_gen(tmp_path, real_data):
     path = real_data / "nano_dimuon.root"
     assert call(tmp_path, "run", "--sim", "full", "--input", path).returncode == 0
     one_line(call(tmp_path, "run", "--sim", "gen", "--input", path), "GenJet_pt", "GenPart_pdgId", "collision data")
+
+
+def test_interrupt_says_that_finished_blocks_are_kept(tmp_path):
+    write_events(tmp_path / "long.root", [nanoaod_events(2000, seed=n) for n in range(10)])
+    command = [COMMAND, "run", "--sim", "full", "--input", "long.root"]
+    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    parts = tmp_path / "runs" / "long" / "full" / "parts"
+    while running.poll() is None and not list(parts.glob("[!.]*.parquet")):
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert said.count("\n") == 1
+    assert "interrupted; finished blocks are kept" in said
+    assert list(parts.glob("[!.]*.parquet"))
+    assert not list(parts.glob(".*"))
+    assert call(tmp_path, "run", "--sim", "full", "--input", "long.root").returncode == 0

@@ -53,6 +53,9 @@ def main() -> None:
     except FlashbenchError as error:
         typer.secho(f"flashbench: {error}", fg=typer.colors.RED, err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.secho("flashbench: interrupted; finished blocks are kept, the same command goes on from there", err=True)
-        sys.exit(INTERRUPTED)
+    except SystemExit as stop:  # typer turns Ctrl-C into this exit code, without a word
+        if stop.code == INTERRUPTED:
+            typer.secho(
+                "flashbench: interrupted; finished blocks are kept, the same command goes on from there", err=True
+            )
+        raise
