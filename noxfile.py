@@ -1,9 +1,20 @@
-"""`nox` runs every check; `nox -s tests` one of them. With `--no-venv` they use the environment at hand."""
+"""`nox` runs every check; `nox -s tests` one of them. With `--no-venv` they use the environment that nox is in."""
+
+import sys
+from pathlib import Path
 
 import nox
 
 nox.options.sessions = ["style", "imports", "types", "tests"]
 nox.options.default_venv_backend = "venv"
+
+
+def run(session: nox.Session, tool: str, *arguments: str) -> None:
+    """A tool of the session's own environment, or of the one that nox is in."""
+    if session.virtualenv.is_sandboxed:
+        session.run(tool, *arguments)
+    else:
+        session.run(str(Path(sys.executable).with_name(tool)), *arguments, external=True)
 
 
 def install(session: nox.Session) -> None:
@@ -16,26 +27,26 @@ def install(session: nox.Session) -> None:
 def style(session: nox.Session) -> None:
     """Ruff: lint and format."""
     install(session)
-    session.run("ruff", "check", ".", external=True)
-    session.run("ruff", "format", "--check", ".", external=True)
+    run(session, "ruff", "check", ".")
+    run(session, "ruff", "format", "--check", ".")
 
 
 @nox.session
 def imports(session: nox.Session) -> None:
     """Imports go one way."""
     install(session)
-    session.run("lint-imports", external=True)
+    run(session, "lint-imports")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
     """Mypy, strict."""
     install(session)
-    session.run("mypy", external=True)
+    run(session, "mypy")
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests, on two processes; arguments after `--` go to pytest in place of that."""
     install(session)
-    session.run("pytest", *(session.posargs or ("-n", "2")), external=True)
+    run(session, "pytest", *(session.posargs or ("-n", "2")))
