@@ -35,13 +35,8 @@ GROUPS: Final = {
 _CLASSES: Final = {"pass": "agrees", "fail": "differs", "undecided": "no-events", "undefined": "no-events"}
 
 
-def render(comparison: ObjectComparison, provenance: Mapping[str, Any], progress: Progress | None = None) -> str:
-    """The page as HTML.
-
-    Args:
-        provenance: nested facts for its last section, see `document`.
-        progress: called with figures done and in all.
-    """
+def environment_of_pages() -> Environment:
+    """Jinja as every validation page uses it: everything escaped, unknown names refused, one style sheet."""
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("flashbench.validation"), PackageLoader("flashbench.compare")]),  # style.css
         autoescape=True,
@@ -49,7 +44,19 @@ def render(comparison: ObjectComparison, provenance: Mapping[str, Any], progress
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"with_error": with_known_error, "count": count, "math": to_html, "short": _short}
+    environment.filters |= {"with_error": with_known_error, "count": count, "math": to_html}
+    return environment
+
+
+def render(comparison: ObjectComparison, provenance: Mapping[str, Any], progress: Progress | None = None) -> str:
+    """The page as HTML.
+
+    Args:
+        provenance: nested facts for its last section, see `document`.
+        progress: called with figures done and in all.
+    """
+    environment = environment_of_pages()
+    environment.filters["short"] = _short
     return environment.get_template("validation.html.j2").render(
         version=__version__,
         reference=comparison.reference,

@@ -7,14 +7,9 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
 from flashbench import __version__
-from flashbench.compare.mathtext import to_html
-from flashbench.compare.numbers import count
 from flashbench.compare.plots import style
 from flashbench.compare.report import flatten
-from flashbench.validation.console import with_known_error
 from flashbench.validation.flash.checks import Outcome
 from flashbench.validation.flash.console import short
 from flashbench.validation.flash.figures import WIDE, figures
@@ -22,6 +17,7 @@ from flashbench.validation.flash.measure import REPLICAS, ProcessResult
 from flashbench.validation.flash.samples import KINDS
 from flashbench.validation.flash.targets import SPLITS
 from flashbench.validation.flash.together import ROUNDS
+from flashbench.validation.page import environment_of_pages
 from flashbench.validation.plots import DPI, png
 
 GROUPS: Final = {
@@ -49,14 +45,8 @@ def render(
         provenance: nested facts for its last section, see `document`.
         progress: called with figures done and in all.
     """
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("flashbench.validation"), PackageLoader("flashbench.compare")]),  # style.css
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"count": count, "math": to_html, "short": short, "with_error": with_known_error}
+    environment = environment_of_pages()
+    environment.filters["short"] = short
     drawn = _drawn(results, progress)
     return environment.get_template("flash.html.j2").render(
         version=__version__,
