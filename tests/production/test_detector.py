@@ -142,7 +142,7 @@ def test_tracks_of_other_vertices_are_subtracted_and_those_of_none_kept() -> Non
 
 def test_the_smeared_energy_is_the_response_on_average() -> None:
     hadrons = particles(6000, charge=0, kind=NEUTRAL_HADRON, pt=40.0, eta=0.3, phi=1.0)
-    level = replace(FULL.calorimeter, non_uniformity=(0.0, 0.0, 0.0))
+    level = replace(FULL.calorimeter, non_uniformity=(0.0, 0.0, 0.0, 0.0))
     hits = calorimeter.deposits(hadrons, np.zeros(6000, bool), level, rng())
     energy = calorimeter.energy_of(hadrons)[0]
     expected = energy * energy / (energy + level.soft_hadron)

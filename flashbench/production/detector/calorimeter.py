@@ -130,7 +130,7 @@ def uniformity(eta: Array, phi: Array, parameters: CalorimeterParameters) -> Arr
     pattern = stream("calorimeter map", rows, columns).standard_normal((rows, columns))
     row = np.clip(((eta + 6.3) / 0.35).astype(np.int64), 0, rows - 1)
     column = ((wrap(phi) + np.pi) / 0.35).astype(np.int64) % columns
-    spread = stepwise(eta, (1.3, 3.0), parameters.non_uniformity)
+    spread = stepwise(eta, (1.3, 2.5, 3.0), parameters.non_uniformity)
     return np.clip(1 + spread * pattern[row, column], 0.3, 1.7)
 
 

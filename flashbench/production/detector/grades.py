@@ -64,11 +64,7 @@ class CalorimeterParameters:
     soft_photon: float = 0.35  # GeV: a photon of this energy measures half of it
     soft_hadron: float = 1.0  # GeV: so does a hadron
     soft_forward: float = 12.0  # GeV: and anything in the forward calorimeter
-    non_uniformity: tuple[float, float, float] = (
-        0.18,
-        0.30,
-        0.09,
-    )  # rms of the local response: barrel, endcap, forward
+    non_uniformity: tuple[float, ...] = (0.18, 0.30, 0.20, 0.09)  # rms of the local response; |eta| < 1.3, 2.5, 3, more
     excess: float = 2.0  # resolutions by which a cell must exceed the tracks that point to it
     photon_threshold: float = 0.2
     hadron_threshold: float = 1.6
@@ -118,7 +114,7 @@ FAST = Grade(
         hadron=(0.78, 0.115),
         forward_hadron=(1.2, 0.07),
         conversions=0.0,
-        non_uniformity=(0.14, 0.25, 0.07),
+        non_uniformity=(0.14, 0.25, 0.17, 0.07),
         soft_photon=0.25,
         photon_threshold=0.3,
         noise_cells=0.0,
