@@ -6,13 +6,14 @@
 - `joint`, `transfer`: histograms of the same events with every covariance, and the ratio method;
 - `distances`: Wasserstein, Kolmogorov-Smirnov, χ² and triangular discriminator between two weighted samples;
 - `multivariate`, `classifier`: distances and a test of feature vectors;
-- `nulls`: what a distance would be without a difference, and its significance;
+- `nulls`, `exchange`: what a distance would be without a difference, and its significance;
 - `correlation`, `contours`: matrices and their difference, and levels that hold a part of the content;
 - `tables`: the above from tables of events and folds;
-- `roc`: curve and area of a score;
+- `roc`, `bands`: curve and area of a score, with error bands and mistag rates of any pair of flavours;
 - `profile`: effective widths, statistics in bins of another quantity, efficiencies.
 """
 
+from flashbench.stats.bands import RocBand, Scored, flavours, mistag_ratio, roc_band
 from flashbench.stats.binning import Binning
 from flashbench.stats.bootstrap import (
     REPLICAS,
@@ -42,12 +43,13 @@ from flashbench.stats.distances import (
     triangular_discriminator,
     wasserstein,
 )
+from flashbench.stats.exchange import exchange_sums, halves_sums
 from flashbench.stats.folds import FoldedHistogram
 from flashbench.stats.joint import EventContents, JointMoments, event_contents, joint_moments
 from flashbench.stats.multivariate import Distance, energy_distance, frechet_distance, kernel_distance, standardise
 from flashbench.stats.nulls import EventSample, Null, halves_null, paired_null
 from flashbench.stats.pdf import Pdf, density, density_of, mean_error
-from flashbench.stats.profile import Efficiency, effective_width, efficiency, profile_of
+from flashbench.stats.profile import Efficiency, Profile, effective_width, efficiency, profile_moments, profile_of
 from flashbench.stats.roc import RocArea, RocCurve, roc_area, roc_curve
 from flashbench.stats.tables import contents_from_table, fill_from_table, table_events, table_values
 from flashbench.stats.transfer import BinState, Closure, Transfer, close, closures, transfer
@@ -82,9 +84,12 @@ __all__ = [
     "KolmogorovSmirnov",
     "Null",
     "Pdf",
+    "Profile",
     "Ratio",
     "RocArea",
+    "RocBand",
     "RocCurve",
+    "Scored",
     "Transfer",
     "bootstrap_sums",
     "chi_square",
@@ -105,25 +110,31 @@ __all__ = [
     "energy_distance",
     "event_contents",
     "event_keys",
+    "exchange_sums",
     "expected_covariance",
     "expected_variances",
     "fill_from_table",
+    "flavours",
     "frechet_distance",
     "gain",
     "halves_null",
+    "halves_sums",
     "joint_moments",
     "kernel_distance",
     "kolmogorov_smirnov",
     "matrix_distance",
     "mean_error",
     "mean_error_at",
+    "mistag_ratio",
     "paired_covariance",
     "paired_null",
     "paired_ratio",
     "plateau",
     "poisson_weights",
+    "profile_moments",
     "profile_of",
     "roc_area",
+    "roc_band",
     "roc_curve",
     "standardise",
     "table_events",
