@@ -1,6 +1,6 @@
 """Memory of the production's workers over a long run: it must not grow with the number of events.
 
-    python benchmarks/production_memory.py --process vbf_hmm --events 100000 --tier full --out RESULT.json
+    python benchmarks/production_memory.py --process vbf_hmm --events 100000 --out RESULT.json
 
 Resident memory of every worker is read from /proc (Linux) twice a second, with the events done at that time.
 """
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--tier", action="append", choices=["full", "fast"])
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--keep", action="store_true", help="leave the sample in the cache, where others find it")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     tiers = tuple(Tier(t) for t in arguments.tier or ("full", "fast"))
@@ -61,11 +62,13 @@ def main() -> None:
         done = now
 
     with TemporaryDirectory() as scratch:
-        (Path(scratch) / "minimum-bias").symlink_to(cache_directory() / "minimum-bias")
+        cache = cache_directory() if arguments.keep else Path(scratch)
+        if not arguments.keep:
+            (cache / "minimum-bias").symlink_to(cache_directory() / "minimum-bias")
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         clock = time.perf_counter()
-        options = {"workers": arguments.workers, "cache": Path(scratch), "tiers": tiers, "progress": progress}
+        options = {"workers": arguments.workers, "cache": cache, "tiers": tiers, "progress": progress}
         sample = produce(arguments.process, arguments.events, **options)
         seconds = time.perf_counter() - clock
         over.set()
