@@ -1,6 +1,6 @@
 """How the fast grade differs from the full one: b-tag ROC areas, and W1 of every target over its floor.
 
-    python benchmarks/production_fast_vs_full.py --process ttbar --events 4000 --out RESULT.json
+    python benchmarks/production_fast_vs_full.py --process ttbar --events 20000 --out RESULT.json
 
 W1 is between the same events' full and fast columns, in units of the full column's standard deviation; the floor is
 the same distance between two halves of the full events.
@@ -17,11 +17,11 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import uproot
-from production_against_real import roc_area
 from scipy.stats import wasserstein_distance
 
 from flashbench.events import Tier
 from flashbench.production import produce
+from flashbench.stats import roc_area
 
 JET = ("area", "btagCMVA", "btagCSVV2", "btagDeepB", "btagDeepC", "btagDeepFlavB", "btagDeepFlavC", "bRegCorr", "mass",
        "nConstituents", "pt", "qgl", "muEF", "puId", "jetId")  # fmt: skip
@@ -44,13 +44,13 @@ def area(events: ak.Array) -> float:
     chosen = (events.Jet_pt > 30) & (abs(events.Jet_eta) < 2.4) & (events.Jet_muEF < 0.5)
     score = ak.to_numpy(ak.flatten(events.Jet_btagDeepFlavB[chosen]))
     flavour = ak.to_numpy(ak.flatten(events.Jet_hadronFlavour[chosen]))
-    return roc_area(score[flavour == 5], score[flavour == 0])
+    return roc_area(score[flavour == 5], score[flavour == 0]).value
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--process", default="ttbar")
-    parser.add_argument("--events", type=int, default=4000)
+    parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -24,16 +25,23 @@ def main() -> None:
     parser.add_argument("--process", default="vbf_hmm")
     parser.add_argument("--events", type=int, default=4000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--keep", action="store_true", help="leave the sample in the cache, where others find it")
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    produce(arguments.process, 1, workers=arguments.workers)  # makes the pool
+    first = produce(arguments.process, 1, seed=arguments.seed + 1000, workers=arguments.workers)  # makes the pool
+    shutil.rmtree(first.directory)
     with TemporaryDirectory() as scratch:
-        root = Path(scratch)
-        (root / "minimum-bias").symlink_to(cache_directory() / "minimum-bias")
+        root = cache_directory() if arguments.keep else Path(scratch)
+        if not arguments.keep:
+            (root / "minimum-bias").symlink_to(cache_directory() / "minimum-bias")
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        clock = time.perf_counter()
-        sample = produce(arguments.process, arguments.events, workers=arguments.workers, cache=root)
+        started, clock = time.time(), time.perf_counter()
+        options = {"seed": arguments.seed, "workers": arguments.workers, "cache": root}
+        sample = produce(arguments.process, arguments.events, **options)
         seconds = time.perf_counter() - clock
+        if min(path.stat().st_mtime for files in sample.files.values() for path in files) < started:
+            parser.error("some of the sample was there before; choose another --seed")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         size = sum(path.stat().st_size for files in sample.files.values() for path in files)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

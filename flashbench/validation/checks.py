@@ -31,7 +31,7 @@ class Tolerance:
 
 TOLERANCES: Final = (
     *(Tolerance(f"jet_resolution_{low}_{high}", 0.15, relative=True) for low, high in GEN_PT),
-    *(Tolerance(f"unmatched_{name}_25", 0.30, relative=True) for name in ETA_RANGES),
+    *(Tolerance(f"unmatched_{name}_{pt}", 0.30, relative=True) for pt in (20, 25) for name in ETA_RANGES),
     Tolerance("nConstituents", 0.10, relative=True),
     Tolerance("muon_isolation", 0.02),
     Tolerance("btagDeepFlavB_light_area", 0.02),
