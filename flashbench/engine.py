@@ -178,7 +178,7 @@ def _triggers(request: RunRequest) -> tuple[str, ...]:
 
 
 def _columns(request: RunRequest, simulator: Simulator) -> tuple[str, ...]:
-    return (*columns(simulator.info.reads), *_triggers(request))
+    return tuple(dict.fromkeys((*columns(simulator.info.reads), *sorted(simulator.info.needs), *_triggers(request))))
 
 
 @cache  # a worker makes each simulator once: loading weights for every block would dominate

@@ -22,6 +22,7 @@ class SimulatorInfo:
         reads: tier whose columns `simulate` receives.
         stochastic: False where the output is a function of the events alone; folds would be copies, and are refused.
         provides: NanoAOD branches it fills; the rest of the schema takes its neutral value.
+        needs: branches of that tier's files that it reads beside those of `flashbench.events.columns`.
     """
 
     name: str
@@ -30,6 +31,7 @@ class SimulatorInfo:
     reads: Tier
     stochastic: bool
     provides: frozenset[str]
+    needs: frozenset[str] = frozenset()
 
 
 @runtime_checkable
