@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from flashbench.cli import compare, listing, run, samples, train, validate
+from flashbench.cli import check, compare, listing, run, samples, train, validate
 from flashbench.errors import FlashbenchError
 
 INTERRUPTED: Final = 130
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
+app.command("check")(check.check)
 app.command("simulators")(listing.simulators)
 app.command("processes")(listing.processes)
 app.add_typer(samples.app, name="samples")
