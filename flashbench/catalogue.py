@@ -5,6 +5,8 @@ A catalogue file reads
     [processes.dy2j]
     label = "Z → μμ + 2 jets, 2018"
     cross_section = 6077.22            # pb, optional
+    k_factor = 1.0                     # optional; multiplies the cross-section, given or the generator's
+    uncertainty = 0.1                  # optional; of the cross-section, relative, for a fit
     [processes.dy2j.files]
     full = ["/data/dy/*.root"]         # relative to this file; globs and root:// allowed
     fast = ["fast/dy_*.root"]          # optional; the gen tier reads the generator columns of `full`
@@ -41,6 +43,8 @@ class Process:
         label: for legends.
         role: what it is for, one line.
         cross_section: pb, or None where the generator's is taken.
+        k_factor: what it is multiplied by.
+        uncertainty: of the cross-section, relative; None where it is not known.
         files: patterns per tier; empty where the embedded production makes the sample.
         origin: `built-in` or the catalogue file.
     """
@@ -49,6 +53,8 @@ class Process:
     label: str
     role: str = ""
     cross_section: float | None = None
+    k_factor: float = 1.0
+    uncertainty: float | None = None
     files: Mapping[Tier, tuple[str, ...]] = field(default_factory=dict)
     origin: str = BUILT_IN
 
@@ -78,6 +84,8 @@ class _Entry(BaseModel):
     label: str = Field(min_length=1)
     role: str = ""
     cross_section: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    k_factor: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    uncertainty: float | None = Field(default=None, ge=0, lt=1)
     files: _Files = Field(default_factory=_Files)
 
 
@@ -144,7 +152,8 @@ def _parse(text: str, origin: str, folder: Path) -> dict[str, Process]:
 def _process(key: str, entry: _Entry, origin: str, folder: Path) -> Process:
     given = {Tier.FULL: entry.files.full, Tier.FAST: entry.files.fast}
     files = {tier: tuple(_absolute(p, folder) for p in patterns) for tier, patterns in given.items() if patterns}
-    return Process(key, entry.label, entry.role, entry.cross_section, files, origin)
+    numbers = (entry.cross_section, entry.k_factor, entry.uncertainty)
+    return Process(key, entry.label, entry.role, *numbers, files, origin)
 
 
 def _absolute(pattern: str, folder: Path) -> str:

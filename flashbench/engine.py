@@ -13,10 +13,11 @@ import json
 import signal
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,7 +27,8 @@ import awkward as ak
 import numpy as np
 
 from flashbench import provenance
-from flashbench.analysis import Cutflow, Cuts, analyse
+from flashbench.analysis import Cutflow, Cuts, Discriminator, analyse, open_discriminator
+from flashbench.analysis.dnn import open_expected
 from flashbench.errors import FlashbenchError, RunError, SimulationError
 from flashbench.events import IDENTITY, columns, repeat
 from flashbench.nanoaod import Block, Loaded, Source, expand, load_block, open_source, plan_blocks, require
@@ -50,6 +52,8 @@ class RunRequest:
         events: at most so many generator events; None for all.
         block_events: generator events a block; part of the random streams' key.
         cuts: selection.
+        dnn: networks that score the events, see `open_discriminator`; None for no scores.
+        cross_section_pb: of a generated event, recorded for normalisation; None where it is not known.
     """
 
     process: str
@@ -59,6 +63,8 @@ class RunRequest:
     events: int | None = None
     block_events: int = BLOCK_EVENTS
     cuts: Cuts = field(default_factory=Cuts)
+    dnn: Path | None = None
+    cross_section_pb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,15 @@ class _Task:
     block: Block
     request: RunRequest
     part: Path
+    scored_by: str  # checksum of the discriminator, or empty
     simulator: Simulator | None  # None: the worker looks the name up
+    discriminator: Discriminator | None = None  # None: the worker loads the request's
+
+
+@dataclass(frozen=True)
+class _Tools:
+    simulator: Simulator
+    discriminator: Discriminator | None
 
 
 def run(
@@ -94,7 +108,7 @@ def run(
         The finished run, also written to `out`.
 
     Raises:
-        InputError, SchemaError: the input cannot be read or lacks a branch.
+        InputError, SchemaError: the input or a network cannot be read, or the input lacks a branch.
         SimulationError: the simulator raised or broke the contract; finished parts are kept.
         RunError: folds asked of a simulator that is not stochastic, or no events.
 
@@ -109,12 +123,13 @@ def run(
     blocks = plan_blocks(sources, request.block_events, request.events)
     if not blocks:
         raise RunError(str(out), "no events to run", "the input files are empty, or --events is 0")
-    tasks = [_task(block, request, made, out, simulator) for block in blocks]
+    tools = _Tools(made, open_discriminator(request.dnn) if request.dnn else None)
+    tasks = [_task(block, request, tools, out, simulator) for block in blocks]
     started = time.perf_counter()
-    _execute(tasks, made, executor, workers, progress)
+    _execute(tasks, tools, executor, workers, progress)
     parts = [read_part(task.part, rows=False) for task in tasks]
     manifest = {
-        **_describe(request, made, sources, parts),
+        **_describe(request, tools, sources, parts),
         "neutral_branches": sorted(neutral),
         "wall_seconds": time.perf_counter() - started,
         "parts": [str(task.part.relative_to(out)) for task in tasks],
@@ -159,10 +174,12 @@ def _simulate(simulator: Simulator, events: ak.Array, task: _Task) -> ak.Array:
 def _analyse(events: ak.Array, output: ak.Array, loaded: Loaded, task: _Task, timings: dict[str, float]) -> Part:
     folds, generated = task.request.name.folds, len(loaded.events)
     identity = {name: events[name] for name in IDENTITY}
-    triggers = {name: events[name] for name in _triggers(task.request)}
-    weight = {"genWeight": events.genWeight / folds}
-    weighted = ak.zip({**identity, **triggers, **weight, "Muon": output.Muon, "Jet": output.Jet}, depth_limit=1)
-    analysed = analyse(weighted, task.request.cuts)
+    given = {**identity, **{name: events[name] for name in _triggers(task.request)}}
+    given["genWeight"] = events.genWeight / folds
+    weighted = ak.zip({**given, "Muon": output.Muon, "Jet": output.Jet}, depth_limit=1)
+    dnn = task.request.dnn
+    scorer = task.discriminator or (open_expected(dnn, task.scored_by) if dnn else None)
+    analysed = analyse(weighted, task.request.cuts, scorer)
     table = {
         **{name: ak.to_numpy(values) for name, values in identity.items()},
         "fold": np.tile(np.arange(folds, dtype=np.int32), generated),
@@ -170,7 +187,7 @@ def _analyse(events: ak.Array, output: ak.Array, loaded: Loaded, task: _Task, ti
         **analysed.table,
     }
     total = float(ak.sum(loaded.events.genWeight))
-    return Part(table, analysed.cutflow, total, generated, timings, loaded.neutral, loaded.repairs)
+    return Part(table, analysed.cutflow, total, generated, timings, loaded.neutral, loaded.repairs, analysed.scored)
 
 
 def _triggers(request: RunRequest) -> tuple[str, ...]:
@@ -199,21 +216,24 @@ def _check_request(request: RunRequest, simulator: Simulator) -> None:
         raise RunError(str(name), f"'{name.simulator}' is not stochastic: its folds would be copies", "leave @N out")
 
 
-def _task(block: Block, request: RunRequest, made: Simulator, out: Path, given: Simulator | None) -> _Task:
+def _task(block: Block, request: RunRequest, tools: _Tools, out: Path, given: Simulator | None) -> _Task:
+    made, scored_by = tools.simulator, tools.discriminator.sha256 if tools.discriminator else ""
     settings = asdict(request)
-    del settings["process_label"], settings["events"]  # neither changes what a block gives
+    for name in ("process_label", "events", "dnn", "cross_section_pb"):  # none changes what a block gives
+        del settings[name]
     key = {
         "block": [block.uuid, block.start, block.stop, block.index],
         "code": provenance.code_fingerprint(),
         "simulator": [made.info.name, made.info.version, f"{type(made).__module__}.{type(made).__qualname__}"],
         "settings": settings,
+        "dnn": scored_by,
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:20]
-    return _Task(block, request, out / "parts" / f"{digest}.parquet", given)
+    return _Task(block, request, out / "parts" / f"{digest}.parquet", scored_by, given)
 
 
 def _execute(
-    tasks: Sequence[_Task], made: Simulator, executor: Executor | None, workers: int, progress: Progress | None
+    tasks: Sequence[_Task], tools: _Tools, executor: Executor | None, workers: int, progress: Progress | None
 ) -> None:
     total = sum(len(t.block) for t in tasks)
     todo = [t for t in tasks if not t.part.exists()]
@@ -224,7 +244,7 @@ def _execute(
         return
     if executor is None and (workers == 1 or len(todo) == 1):
         for task in todo:
-            process_block(_Task(task.block, task.request, task.part, made))
+            process_block(replace(task, simulator=tools.simulator, discriminator=tools.discriminator))
             done += len(task.block)
             if progress:
                 progress(done, total)
@@ -251,13 +271,8 @@ def _ignore_interrupt() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; a worker finishes its block
 
 
-def _describe(request: RunRequest, made: Simulator, sources: Sequence[Source], parts: Sequence[Part]) -> dict[str, Any]:
-    info = made.info
-    stages = {s: sum(p.timings[s] for p in parts) for s in parts[0].timings}
-    repairs: dict[str, int] = {}
-    for part in parts:
-        for what, number in part.repairs.items():
-            repairs[what] = repairs.get(what, 0) + number
+def _describe(request: RunRequest, tools: _Tools, sources: Sequence[Source], parts: Sequence[Part]) -> dict[str, Any]:
+    info, dnn = tools.simulator.info, tools.discriminator
     expected = sum(s.entries for s in sources)
     limit = expected if request.events is None else min(expected, request.events)
     return {
@@ -275,7 +290,16 @@ def _describe(request: RunRequest, made: Simulator, sources: Sequence[Source], p
         "events": {"expected": limit, "read": sum(p.n_events for p in parts)},
         "sum_weights": sum(p.sum_weights for p in parts),
         "inputs": [provenance.describe_input(s) for s in sources],
-        "repairs": repairs,
-        "timings": stages,
+        "repairs": _sums(p.repairs for p in parts),
+        "cross_section_pb": request.cross_section_pb,
+        "dnn": {**dnn.describe(), "counts": _sums(p.scored for p in parts)} if dnn else None,
+        "timings": {stage: sum(p.timings[stage] for p in parts) for stage in parts[0].timings},
         **provenance.describe(),
     }
+
+
+def _sums(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(total)

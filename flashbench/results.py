@@ -73,6 +73,7 @@ class Part:
     timings: Mapping[str, float]
     neutral: tuple[str, ...]
     repairs: Mapping[str, int]
+    scored: Mapping[str, int]
 
 
 def write_part(path: Path, part: Part) -> None:
@@ -84,18 +85,20 @@ def write_part(path: Path, part: Part) -> None:
         "timings": dict(part.timings),
         "neutral": list(part.neutral),
         "repairs": dict(part.repairs),
+        "scored": dict(part.scored),
     }
     table = pa.table(part.table).replace_schema_metadata({_METADATA: json.dumps(summary).encode()})
     with atomic(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read_part(path: Path, *, rows: bool = True) -> Part:
+def read_part(path: Path, *, rows: bool = True, columns: Sequence[str] | None = None) -> Part:
     """Read a block's result.
 
     Args:
         path: the parquet file.
         rows: False reads the sums alone and leaves the table empty.
+        columns: of the table, those that it has; None for all.
 
     Raises:
         RunError: missing, damaged or not a flashbench part.
@@ -103,7 +106,8 @@ def read_part(path: Path, *, rows: bool = True) -> Part:
     try:
         file = pq.ParquetFile(path)
         summary = json.loads((file.schema_arrow.metadata or {})[_METADATA])
-        table = {n: c.to_numpy() for n, c in zip(*_columns(file.read()), strict=True)} if rows else {}
+        wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
+        table = {n: c.to_numpy() for n, c in zip(*_columns(file.read(wanted)), strict=True)} if rows else {}
     except FileNotFoundError as error:
         raise RunError(str(path), "part is missing", "run the same command again") from error
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
@@ -118,6 +122,7 @@ def read_part(path: Path, *, rows: bool = True) -> Part:
         summary["timings"],
         tuple(summary["neutral"]),
         summary["repairs"],
+        summary.get("scored", {}),
     )
 
 
@@ -130,8 +135,12 @@ def merge_tables(tables: Sequence[Table]) -> Table:
     return {name: np.concatenate([t[name] for t in tables]) for name in tables[0]} if tables else {}
 
 
-def load_run(path: Path) -> RunResult:
+def load_run(path: Path, columns: Sequence[str] | None = None) -> RunResult:
     """Read a finished run.
+
+    Args:
+        path: its directory.
+        columns: of its table, those that it has; None for all.
 
     Raises:
         RunError: no run there, unfinished, or made by another layout of flashbench.
@@ -145,7 +154,7 @@ def load_run(path: Path) -> RunResult:
     if manifest.get("manifest_version") != MANIFEST_VERSION:
         version = manifest.get("manifest_version")
         raise RunError(str(path), f"manifest version {version}, expected {MANIFEST_VERSION}", "run again")
-    parts = [read_part(path / name) for name in manifest["parts"]]
+    parts = [read_part(path / name, columns=columns) for name in manifest["parts"]]
     return RunResult(
         manifest["process"],
         manifest["process_label"],

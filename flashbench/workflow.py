@@ -1,6 +1,6 @@
 """From names to files to runs to a comparison; what the command line does, as functions.
 
-What to use when: `input_files` to find or make a process's sample, `run_process` for one simulator on one process,
+What to use when: `find_input` to find or make a process's sample, `run_process` for one simulator on one process,
 `compare_processes` for a whole comparison. The embedded production is imported only where a process has no files.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from flashbench import engine
-from flashbench.analysis import Cuts
+from flashbench.analysis import Cuts, shipped
 from flashbench.catalogue import Process
 from flashbench.events import Tier
 from flashbench.results import RunResult
@@ -43,6 +43,7 @@ class Settings:
         workers: processes.
         runs: folder of the run directories, `<runs>/<process>/<simulator>`.
         cuts: selection.
+        dnn: networks that score the events; by default those shipped, None for no scores.
     """
 
     events: int | None = None
@@ -50,19 +51,35 @@ class Settings:
     workers: int = 1
     runs: Path = Path("runs")
     cuts: Cuts = field(default_factory=Cuts)
+    dnn: Path | None = field(default_factory=shipped)
 
 
-def input_files(
-    process: Process, tier: Tier, settings: Settings, monitor: Monitor = silent
-) -> tuple[list[str], int | None]:
-    """Files of a process for a tier, produced if it has none, and how many events to take.
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Events of a process.
+
+    Attributes:
+        files: paths, globs and addresses.
+        events: how many to take; None for all.
+        cross_section_pb: of a generated event, K factor included; None where nobody says.
+    """
+
+    files: list[str]
+    events: int | None
+    cross_section_pb: float | None
+
+
+def find_input(process: Process, tier: Tier, settings: Settings, monitor: Monitor = silent) -> Input:
+    """Files of a process for a tier, produced if it has none.
 
     Raises:
         CatalogueError: the catalogue names no files for that tier.
         ProductionError: the sample cannot be made, e.g. without the `production` extra.
     """
+    given = process.cross_section
     if process.files:
-        return list(process.patterns(tier)), settings.events
+        scaled = given * process.k_factor if given else None
+        return Input(list(process.patterns(tier)), settings.events, scaled)
     from flashbench.production import produce
 
     events = DEFAULT_EVENTS if settings.events is None else settings.events
@@ -71,22 +88,40 @@ def input_files(
         sample = produce(
             process.key, events, seed=settings.seed, workers=settings.workers, tiers=(stored,), progress=progress
         )
-    return [str(path) for path in sample.files[stored]], events
+    files = [str(path) for path in sample.files[stored]]
+    return Input(files, events, (given or sample.cross_section_pb) * process.k_factor)
+
+
+def input_files(
+    process: Process, tier: Tier, settings: Settings, monitor: Monitor = silent
+) -> tuple[list[str], int | None]:
+    """Files and number of events of `find_input`."""
+    found = find_input(process, tier, settings, monitor)
+    return found.files, found.events
 
 
 def run_process(process: Process, name: RunName, settings: Settings, monitor: Monitor = silent) -> RunResult:
     """Run one simulator on one process; finished blocks of an earlier run are taken over.
 
     Raises:
-        FlashbenchError: see `flashbench.engine.run` and `input_files`.
+        FlashbenchError: see `flashbench.engine.run` and `find_input`.
     """
     from flashbench.compare import write_histograms
 
-    files, events = input_files(process, make(name).info.reads, settings, monitor)
-    request = engine.RunRequest(process.key, name, process.label, settings.seed, events, cuts=settings.cuts)
+    found = find_input(process, make(name).info.reads, settings, monitor)
+    request = engine.RunRequest(
+        process.key,
+        name,
+        process.label,
+        settings.seed,
+        found.events,
+        cuts=settings.cuts,
+        dnn=settings.dnn,
+        cross_section_pb=found.cross_section_pb,
+    )
     out = settings.runs / process.key / str(name)
     with monitor(f"{name} on {process.key}") as progress:
-        result = engine.run(request, files, out, workers=settings.workers, progress=progress)
+        result = engine.run(request, found.files, out, workers=settings.workers, progress=progress)
     write_histograms([result], out / "histograms.json")
     return result
 
@@ -111,7 +146,7 @@ def compare_processes(
         monitor: where progress goes.
 
     Raises:
-        FlashbenchError: see `flashbench.engine.run`, `input_files` and `flashbench.compare.compare`.
+        FlashbenchError: see `flashbench.engine.run`, `find_input` and `flashbench.compare.compare`.
     """
     from flashbench.compare import compare
 

@@ -5,6 +5,7 @@ What to use when:
 - `analyse(events, cuts)`: a block of events in, a table of observables with regions and a cutflow out.
 - `Cuts`: the thresholds; `Cuts(leading_muon_pt=26, trigger="HLT_IsoMu24")` is the full published event
   selection.
+- `open_discriminator(path)`: a network in ONNX, for `analyse(events, cuts, discriminator)`.
 - `OBSERVABLES`, `REGIONS`: what to iterate over in plots and metrics.
 - `Cutflow`: add those of blocks with `+`.
 - `select_muons`, `select_jets`, `find_candidates`: the steps of `analyse`, for other analyses.
@@ -16,6 +17,7 @@ Everything is vectorised over events, in float64, and a pure function of its arg
 from flashbench.analysis.candidates import Candidates, find_candidates
 from flashbench.analysis.cutflow import Cutflow, CutflowStep
 from flashbench.analysis.cuts import Cuts
+from flashbench.analysis.dnn import Discriminator, lacks_qgl, open_discriminator, shipped
 from flashbench.analysis.kinematics import (
     FloatArray,
     MomentumArray,
@@ -31,7 +33,8 @@ from flashbench.analysis.kinematics import (
 )
 from flashbench.analysis.objects import select_jets, select_muons
 from flashbench.analysis.observables import OBSERVABLES, Observable, find_observable
-from flashbench.analysis.vbf import REGIONS, Analysed, Region, analyse, find_region, region_codes
+from flashbench.analysis.regions import REGIONS, Region, find_region, region_codes
+from flashbench.analysis.vbf import Analysed, analyse
 
 __all__ = [
     "OBSERVABLES",
@@ -41,6 +44,7 @@ __all__ = [
     "Cutflow",
     "CutflowStep",
     "Cuts",
+    "Discriminator",
     "FloatArray",
     "MomentumArray",
     "Observable",
@@ -52,13 +56,16 @@ __all__ = [
     "find_observable",
     "find_region",
     "invariant_mass",
+    "lacks_qgl",
     "mass_resolution",
     "min_eta_distance",
     "momenta",
     "natural_log",
+    "open_discriminator",
     "pt_balance",
     "region_codes",
     "select_jets",
     "select_muons",
+    "shipped",
     "zeppenfeld",
 ]

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from flashbench.analysis import kinematics
 from flashbench.analysis.candidates import Candidates
 from flashbench.analysis.kinematics import FloatArray, natural_log
-from flashbench.errors import UnknownNameError
+from flashbench.errors import SchemaError, UnknownNameError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Observable:
         unit: "GeV", "rad" or "".
         bins, low, high: uniform binning of the standard plot; values beyond it are kept in the table.
         regions: names of the regions in which the standard plot is made.
-        function: of `Candidates`, shape (events,). Call `evaluate`, which guards it.
+        function: of `Candidates`, shape (events,). Call `evaluate`, which guards it. None for a score, which the
+            discriminator fills; a run without one has no such column.
     """
 
     name: str
@@ -41,10 +42,16 @@ class Observable:
     low: float
     high: float
     regions: tuple[str, ...]
-    function: Callable[[Candidates], ArrayLike]
+    function: Callable[[Candidates], ArrayLike] | None
 
     def evaluate(self, candidates: Candidates) -> FloatArray:
-        """The observable of each event in float64, shape (events,); NaN where undefined or infinite."""
+        """The observable of each event in float64, shape (events,); NaN where undefined or infinite.
+
+        Raises:
+            SchemaError: it is a score.
+        """
+        if self.function is None:
+            raise SchemaError("analysis", self.name, "is a score, not a function of the candidates", "use analyse")
         with np.errstate(divide="ignore", invalid="ignore"):
             values = np.asarray(self.function(candidates), dtype=np.float64)
         return np.where(np.isfinite(values), values, np.nan)
@@ -145,7 +152,13 @@ _JETS = (
     Observable("dijet_eta_gap", r"$|\Delta\eta_{jj}|$", "", 38, 0, 9.5, _PRESEL, _eta_gap),
 )
 
-OBSERVABLES: tuple[Observable, ...] = (*_DIMUON, *_DIMUON_AND_JETS, *_MUONS, *_JETS)
+_SCORES = (
+    Observable("dnn", "DNN output", "", 20, 0, 1, ("SR",), None),
+    Observable("dnn_atanh", "artanh(DNN output)", "", 15, 0, 4, ("SR",), None),
+    Observable("dnn_noqgl_atanh", "artanh(DNN output), neutral QGL", "", 30, 0, 5, _PRESEL, None),
+)
+
+OBSERVABLES: tuple[Observable, ...] = (*_DIMUON, *_DIMUON_AND_JETS, *_MUONS, *_JETS, *_SCORES)
 
 
 def find_observable(name: str) -> Observable:

@@ -6,8 +6,8 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import awkward as ak
@@ -18,35 +18,10 @@ from flashbench.analysis import kinematics
 from flashbench.analysis.candidates import Candidates, find_candidates
 from flashbench.analysis.cutflow import Cutflow
 from flashbench.analysis.cuts import Cuts
-from flashbench.analysis.kinematics import FloatArray
+from flashbench.analysis.dnn import Discriminator
 from flashbench.analysis.observables import OBSERVABLES
-from flashbench.errors import SchemaError, UnknownNameError
-
-BoolArray = NDArray[np.bool_]
-RegionCodes = NDArray[np.int8]
-
-NO_REGION, SIDEBAND, SIGNAL = 0, 1, 2
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A set of events that plots and metrics are made for.
-
-    Attributes:
-        select: from the table's `region` column to a decision, both of shape (events,).
-    """
-
-    name: str
-    label: str
-    select: Callable[[RegionCodes], BoolArray]
-
-
-REGIONS: tuple[Region, ...] = (
-    Region("all", "no selection", lambda codes: np.ones(codes.shape, dtype=np.bool_)),
-    Region("PreSel", "VBF preselection", lambda codes: codes != NO_REGION),
-    Region("SR", "VBF signal region", lambda codes: codes == SIGNAL),
-    Region("SB", "VBF sideband", lambda codes: codes == SIDEBAND),
-)
+from flashbench.analysis.regions import NO_REGION, SIGNAL, BoolArray, region_codes
+from flashbench.errors import SchemaError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +30,31 @@ class Analysed:
 
     Attributes:
         table: one row per event of the block, selected or not: `region` (int8: 0 none, 1 sideband, 2 signal),
-            then one float64 column per observable, NaN where it is undefined.
+            then one float64 column per observable, NaN where it is undefined. Scores are there with a
+            discriminator only.
         cutflow: of the same events.
+        scored: counts of the discriminator, see `Scores`.
     """
 
     table: dict[str, NDArray[Any]]
     cutflow: Cutflow
+    scored: Mapping[str, int] = field(default_factory=dict)
 
 
-def analyse(events: ak.Array, cuts: Cuts = Cuts()) -> Analysed:  # noqa: B008 - frozen
+def analyse(events: ak.Array, cuts: Cuts = Cuts(), discriminator: Discriminator | None = None) -> Analysed:  # noqa: B008
     """Selects a block of events and tabulates its observables.
 
     Args:
         events: a block with `Muon`, `Jet` (the fields of `find_candidates`) and `genWeight`; and with the
             trigger, where `cuts` asks for one.
         cuts: thresholds.
+        discriminator: what scores the events of a region; they then need their `event` number.
 
     Raises:
         SchemaError: the trigger is not among the fields, or a weight is not finite.
     """
     candidates = find_candidates(events, cuts)
-    table: dict[str, NDArray[Any]] = {o.name: o.evaluate(candidates) for o in OBSERVABLES}
+    table: dict[str, NDArray[Any]] = {o.name: o.evaluate(candidates) for o in OBSERVABLES if o.function}
 
     decisions = _event_cuts(events, candidates, cuts)
     passed = np.logical_and.reduce([decision for _, decision in decisions])
@@ -84,29 +63,11 @@ def analyse(events: ak.Array, cuts: Cuts = Cuts()) -> Analysed:  # noqa: B008 - 
         (f"PreSel: {cuts.sideband_low:g} < m(μμ) < {cuts.sideband_high:g} GeV", codes != NO_REGION),
         (f"SR: {cuts.signal_low:g} ≤ m(μμ) ≤ {cuts.signal_high:g} GeV", codes == SIGNAL),
     ]
-    return Analysed({"region": codes, **table}, Cutflow.count([*decisions, *regions], events.genWeight))
-
-
-def region_codes(mass: FloatArray, cuts: Cuts = Cuts()) -> RegionCodes:  # noqa: B008 - frozen
-    """The region that a dimuon mass (GeV) belongs to; the cuts on muons and jets are not looked at.
-
-    Signal is closed, 115 ≤ m ≤ 135; the sideband is open, 110 < m < 115 or 135 < m < 150; NaN is in none.
-    """
-    signal = (mass >= cuts.signal_low) & (mass <= cuts.signal_high)
-    window = (mass > cuts.sideband_low) & (mass < cuts.sideband_high)
-    return np.select([signal, window], [SIGNAL, SIDEBAND], NO_REGION).astype(np.int8)
-
-
-def find_region(name: str) -> Region:
-    """The region of that name.
-
-    Raises:
-        UnknownNameError: there is none; suggests near ones.
-    """
-    for region in REGIONS:
-        if region.name == name:
-            return region
-    raise UnknownNameError("region", name, (r.name for r in REGIONS))
+    cutflow = Cutflow.count([*decisions, *regions], events.genWeight)
+    if discriminator is None:
+        return Analysed({"region": codes, **table}, cutflow)
+    scores = discriminator.score({"region": codes, "event": ak.to_numpy(events.event), **table})
+    return Analysed({"region": codes, **table, **scores.columns}, cutflow, scores.counts)
 
 
 def _event_cuts(events: ak.Array, c: Candidates, cuts: Cuts) -> list[tuple[str, BoolArray]]:

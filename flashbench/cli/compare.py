@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flashbench.cli.options import Catalogue, Events, LeadingMuonPt, Runs, Seed, Trigger, Workers
+from flashbench.cli.options import Catalogue, Dnn, Events, LeadingMuonPt, Runs, Seed, Trigger, Workers, chosen_dnn
 
 
 def compare(
@@ -22,6 +22,7 @@ def compare(
     catalogue: Catalogue = None,
     leading_muon_pt: LeadingMuonPt = None,
     trigger: Trigger = None,
+    dnn: Dnn = None,
 ) -> None:
     """Compare simulators with a reference; produces and runs what is missing.
 
@@ -50,9 +51,12 @@ def compare(
     known = lists.load(catalogue)
     chosen = [lists.find(known, key) for key in dict.fromkeys(process or ["vbf_hmm"])]
     console = Console()
-    settings = Settings(events, seed, workers, runs, Cuts(leading_muon_pt=leading_muon_pt, trigger=trigger))
+    cuts = Cuts(leading_muon_pt=leading_muon_pt, trigger=trigger)
+    settings = Settings(events, seed, workers, runs, cuts, chosen_dnn(dnn))
     comparison = compare_processes(chosen, names, settings, out, reference=reference, monitor=bars(console))
     for key in dict.fromkeys(p.key for p in chosen):
         console.print(cutflow_table([run for run in comparison.runs if run.process == key]))
     console.print(comparison_table(comparison))
+    for note in comparison.notes:
+        console.print(note, markup=False)
     console.print(f"report: {comparison.report}", markup=False)

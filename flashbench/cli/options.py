@@ -22,6 +22,19 @@ LeadingMuonPt = Annotated[
     float | None,
     typer.Option(min=0, help="pT threshold of the leading muon in GeV; the published analysis asks 26. Default: none."),
 ]
+Dnn = Annotated[
+    str | None,
+    typer.Option(help="Network of the score: ONNX file, or TOML list of several; 'off' for none. Default: shipped."),
+]
 Trigger = Annotated[
     str | None, typer.Option(help="Trigger branch that must have fired, e.g. HLT_IsoMu24. Default: none.")
 ]
+
+
+def chosen_dnn(text: str | None) -> Path | None:
+    """What `--dnn` names: the networks shipped by default, None for `off` and where this copy holds none."""
+    from flashbench.analysis import shipped
+
+    if text is None:
+        return shipped()
+    return None if text == "off" else Path(text)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flashbench.cli.options import Catalogue, Events, LeadingMuonPt, Runs, Seed, Trigger, Workers
+from flashbench.cli.options import Catalogue, Dnn, Events, LeadingMuonPt, Runs, Seed, Trigger, Workers, chosen_dnn
 
 
 def run(
@@ -25,6 +25,7 @@ def run(
     catalogue: Catalogue = None,
     leading_muon_pt: LeadingMuonPt = None,
     trigger: Trigger = None,
+    dnn: Dnn = None,
 ) -> None:
     """Run one simulator on one process through the VBF H→μμ analysis.
 
@@ -36,6 +37,8 @@ def run(
         flashbench run --sim gen --process dy2j --events 10000 --workers 2
 
         flashbench run --sim full --input NanoAODv5_sample.root
+
+        flashbench run --sim full --process vbf_hmm --dnn mine.onnx
     """
     from rich.console import Console
 
@@ -43,6 +46,7 @@ def run(
     from flashbench.analysis import Cuts
     from flashbench.cli.progress import bars
     from flashbench.compare import cutflow_table
+    from flashbench.compare.discriminator import scored
     from flashbench.events import Tier
     from flashbench.simulators import parse_run_name
     from flashbench.workflow import Settings, run_process
@@ -58,9 +62,12 @@ def run(
         chosen = lists.Process(key, label, files=given, origin="--input")
     else:
         chosen = lists.find(processes, process or "")
-    settings = Settings(events, seed, workers, out, Cuts(leading_muon_pt=leading_muon_pt, trigger=trigger))
+    cuts = Cuts(leading_muon_pt=leading_muon_pt, trigger=trigger)
+    settings = Settings(events, seed, workers, out, cuts, chosen_dnn(dnn))
     result = run_process(chosen, parse_run_name(sim), settings, bars(console))
     console.print(cutflow_table([result]))
     for what, number in result.manifest["repairs"].items():
         console.print(f"mended: {what} ({number})", markup=False)
+    for line in scored(result.manifest):
+        console.print(line, markup=False, highlight=False)
     console.print(f"run in {result.path}", markup=False)
