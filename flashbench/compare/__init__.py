@@ -41,6 +41,7 @@ class Comparison:
         out: folder of `report.html`, `metrics.json`, `histograms.json` and `plots/`.
         references: process to the simulator that the others were compared with.
         replicas: of the bootstrap.
+        notes: what was done to the runs before, in sentences.
     """
 
     out: Path
@@ -50,6 +51,7 @@ class Comparison:
     verdicts: tuple[Verdict, ...]
     pictures: tuple[Picture, ...]
     replicas: int
+    notes: tuple[str, ...] = ()
 
     @property
     def report(self) -> Path:
@@ -86,6 +88,7 @@ def compare(
     from flashbench import __version__
     from flashbench.analysis import OBSERVABLES
     from flashbench.compare import histograms, metrics
+    from flashbench.compare.discriminator import neutralise, tabulated
     from flashbench.compare.documents import HistogramDocument
     from flashbench.compare.pairing import pair_runs
     from flashbench.compare.plots import drawing_of, save_all
@@ -94,11 +97,13 @@ def compare(
     from flashbench.stats import REPLICAS
     from flashbench.storage import write_json, write_text
 
+    runs, notes = neutralise(runs)
     processes = pair_runs(runs, reference)
     records: list[MetricRecord] = []
     drawings, document = [], HistogramDocument()
     for process in processes:
-        overlays, yields = histograms.fill(process, OBSERVABLES, REPLICAS)
+        observables = tabulated([paired.run for paired in process.all], OBSERVABLES)
+        overlays, yields = histograms.fill(process, observables, REPLICAS)
         records += metrics.measure(overlays, yields)
         drawings += [drawing_of(overlay) for overlay in overlays]
         document.add(overlays)
@@ -109,7 +114,7 @@ def compare(
         out,
         tuple(paired.run for process in processes for paired in process.all),
         {process.process: process.reference.run.simulator for process in processes},
-        *(tuple(records), judge(records), pictures, REPLICAS),
+        *(tuple(records), judge(records), pictures, REPLICAS, notes),
     )
     write_text(comparison.report, render(comparison))
     return comparison
@@ -118,7 +123,8 @@ def compare(
 def write_histograms(runs: Sequence[RunResult], path: Path) -> None:
     """Write the standard histograms of runs as UHI JSON, without comparing them."""
     from flashbench.analysis import OBSERVABLES
+    from flashbench.compare.discriminator import tabulated
     from flashbench.compare.documents import histograms_of
     from flashbench.storage import write_json
 
-    write_json(path, histograms_of(runs, OBSERVABLES).content)
+    write_json(path, histograms_of(runs, tabulated(runs, OBSERVABLES)).content)
