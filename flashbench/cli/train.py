@@ -54,7 +54,8 @@ def flash(
     from flashbench import catalogue as lists
     from flashbench.cli.progress import bars
     from flashbench.events import Tier
-    from flashbench.training.flash import DEFAULT_EVENTS, FlashRecipe, train_flash
+    from flashbench.training.flash import train_flash
+    from flashbench.training.recipe import DEFAULT_EVENTS, FlashRecipe
     from flashbench.workflow import Settings, input_files
 
     console = Console()
@@ -66,7 +67,7 @@ def flash(
         wanted = events if chosen.files else events or DEFAULT_EVENTS
         files, taken = input_files(chosen, Tier.FULL, Settings(wanted, seed, workers), monitor)
     recipe = FlashRecipe(events=taken, epochs=epochs, seed=seed)
-    manifest = train_flash(files, out, recipe, monitor=monitor)
+    manifest = train_flash(files, out, recipe, workers=workers, monitor=monitor)
     table = Table("network", "rows", "validation loss", "seconds", title="FlashSim training")
     for part, facts in manifest["training"].items():
         table.add_row(part, f"{facts['rows']:,}", f"{facts['loss']:.4f}", f"{facts['seconds']:.0f}")

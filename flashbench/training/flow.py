@@ -20,6 +20,7 @@ from flashbench.training.loop import TOTAL, LoopConfig, Progress, fit
 
 _VALIDATION_SHARE = 0.05
 _VALIDATION_ROWS = 50_000  # at most
+_CALIBRATION_ROWS = 300_000  # at least
 _CHUNK = 2048
 
 
@@ -118,4 +119,6 @@ def train_flow(  # noqa: PLR0917 - two matrices, what their columns are, and thr
     latent = rank.forward(targets, rng.random(targets.shape))
     held_out = min(_VALIDATION_ROWS, max(1, int(_VALIDATION_SHARE * rows)))
     fit(FlowTask(model, latent, standardise.forward(conditions), held_out), loop, out, progress, seed)
-    return FlowModel(config, model, standardise, rank)
+    trained = FlowModel(config, model, standardise, rank)
+    drawn = trained.latent(np.repeat(conditions, -(-_CALIBRATION_ROWS // rows), axis=0), np.random.default_rng(seed))
+    return FlowModel(config, model, standardise, rank.calibrated(drawn, latent, targets))

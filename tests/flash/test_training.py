@@ -1,6 +1,7 @@
 """`flashbench train flash` on a toy detector: what is learned, resumed and refused."""
 
 import json
+import multiprocessing
 from contextlib import contextmanager
 
 import awkward as ak
@@ -18,7 +19,9 @@ from flashbench.simulators.flash import FlashSimulator
 from flashbench.simulators.flash.conditions import event_conditions, gen_jets, stack
 from flashbench.simulators.flash.fakes import FAKE_CONDITIONS
 from flashbench.simulators.flash.networks import PARTS, read_manifest
-from flashbench.training.flash import FlashRecipe, FlowSettings, train_flash
+from flashbench.training.flash import train_flash
+from flashbench.training.flow import FlowSettings
+from flashbench.training.recipe import FlashRecipe
 
 TINY = FlashRecipe(epochs=8, flow=FlowSettings(layers=2, blocks=1, hidden=16, bins=6))
 
@@ -91,28 +94,46 @@ def test_the_manifest_holds_recipe_input_calibration_and_time(trained):
     assert min(losses) < losses[0]
 
 
-def test_a_killed_training_ends_as_one_that_was_not(toy_file, trained, tmp_path):
+@pytest.fixture(params=[1, 2])
+def interrupted(request, toy_file, tmp_path):
+    """A training that got Ctrl-C after a third of its rows, and its number of workers."""
+    out = tmp_path / "killed"
+
     @contextmanager
     def killing(stage):
         def progress(done, total):
-            if stage == "muons" and done == 3:
+            if stage.startswith("training") and 3 * done > total:
                 raise KeyboardInterrupt
 
         yield progress
 
     with pytest.raises(KeyboardInterrupt):
-        train_flash([str(toy_file)], tmp_path / "killed", TINY, killing)
-    assert not (tmp_path / "killed" / "manifest.json").exists()
-    began = {}
+        train_flash([str(toy_file)], out, TINY, workers=request.param, monitor=killing)
+    return out, request.param
+
+
+def test_a_killed_training_ends_as_one_that_was_not(toy_file, trained, interrupted):
+    out, workers = interrupted
+    assert not (out / "manifest.json").exists()
+    seen = []
 
     @contextmanager
     def watching(stage):
-        yield lambda done, total: began.setdefault(stage, done)
+        yield lambda done, total: seen.append((stage, done / total))
 
-    manifest = train_flash([str(toy_file)], tmp_path / "killed", TINY, watching)
+    manifest = train_flash([str(toy_file)], out, TINY, workers=workers, monitor=watching)
     assert manifest["networks"] == read_manifest(trained)["networks"]
-    assert began["muons"] == 4, "the muons went on after their third epoch"
-    assert began["fake-number"] == 8, "a finished network was not trained again"
+    shares = [share for stage, share in seen if stage.startswith("training")]
+    assert shares[0] > 0.3, "it went on where it was"
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_an_error_in_a_worker_process_reaches_the_caller(toy_file, tmp_path):
+    recipe = FlashRecipe(epochs=1, flow=FlowSettings(bins=0))
+    with pytest.raises(RuntimeError):
+        train_flash([str(toy_file)], tmp_path / "out", recipe, workers=2)
+    assert not [child for child in multiprocessing.active_children() if child.is_alive()]
 
 
 def test_a_finished_training_is_taken_over(toy_file, trained):
@@ -123,7 +144,7 @@ def test_a_finished_training_is_taken_over(toy_file, trained):
         stages.append(stage)
         yield lambda done, total: None
 
-    assert train_flash([str(toy_file)], trained, TINY, watching) == read_manifest(trained)
+    assert train_flash([str(toy_file)], trained, TINY, monitor=watching) == read_manifest(trained)
     assert stages == []
 
 

@@ -28,7 +28,8 @@ from flashbench.simulators.flash import spline
 Float32Array = NDArray[np.float32]
 Generate = Callable[[spline.Layer, Tensor, Tensor], Tensor]
 
-BLOCK: Final = 2048  # rows; the fastest on a CPU, and always whole, so that a row's result is its own
+BLOCK: Final = 2048  # rows; the fastest on a CPU
+_LEAST_BLOCK: Final = 128  # below, a block costs as much
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +150,9 @@ def to_noise(model: Any, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
 class FastFlow:
     """Samples of a flow as a pure function of noise and condition.
 
-    Rows are worked on in whole blocks of 2048, the last one padded: the result of a row depends neither on the other
-    rows nor on how many there are. Each block runs on one core; `threads` blocks run at a time.
+    Rows are worked on in blocks of 2048, the last one padded to a power of two (compiled: to 2048), with which the
+    result of a row depends neither on the other rows nor on how many there are. Each block runs on one core; `threads`
+    blocks run at a time.
 
     Attributes:
         backend: "compiled" or "eager".
@@ -208,16 +210,17 @@ class FastFlow:
     def block(self, noise: Float32Array, condition: Float32Array) -> Float32Array:
         """`sample` for at most one block, on one core."""
         rows = len(noise)
+        size = BLOCK if self.backend == "compiled" else min(BLOCK, max(_LEAST_BLOCK, 1 << (rows - 1).bit_length()))
         with torch.inference_mode(), one_core():
-            z, context = _columns(noise), torch.cat([_columns(condition), torch.ones(1, BLOCK)])
+            z, context = _columns(noise, size), torch.cat([_columns(condition, size), torch.ones(1, size)])
             for layer in self._layers:
                 z = self._generate(layer, z, context)
             return z[self._order, :rows].numpy().T
 
 
-def _columns(rows: Float32Array) -> Tensor:
-    """(rows, columns) as a features × batch tensor of one whole block; rows that are missing are zero."""
-    padded = torch.zeros(rows.shape[1], BLOCK)
+def _columns(rows: Float32Array, size: int) -> Tensor:
+    """(rows, columns) as a features × batch tensor of `size` rows; those that are missing are zero."""
+    padded = torch.zeros(rows.shape[1], size)
     padded[:, : len(rows)] = torch.from_numpy(np.ascontiguousarray(rows.T, np.float32))
     return padded
 

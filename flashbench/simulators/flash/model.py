@@ -14,7 +14,7 @@ from flashbench.errors import PluginError, SchemaError
 from flashbench.simulators.flash import weights
 from flashbench.simulators.flash.features import Feature, FloatArray
 from flashbench.simulators.flash.flow import BLOCK, FastFlow, FlowConfig, build, in_blocks
-from flashbench.simulators.flash.transforms import RankGaussian, Standardise
+from flashbench.simulators.flash.transforms import Float32Array, RankGaussian, Standardise
 
 _FLOW: Final = "flow."
 
@@ -79,6 +79,11 @@ class FlowModel:
 
         in_blocks(rows, threads, work)
         return out
+
+    def latent(self, conditions: FloatArray, rng: np.random.Generator) -> Float32Array:
+        """What the flow alone draws, before the targets' distributions are put on; shape (rows, targets)."""
+        noise = rng.standard_normal((len(conditions), len(self.targets)), np.float32)
+        return self._fast.sample(noise, self.standardise.forward(conditions))
 
     def outside(self, conditions: FloatArray) -> dict[str, int]:
         """Rows of each condition beyond its training range, where there are any."""

@@ -16,6 +16,7 @@ Float32Array = NDArray[np.float32]
 
 ATOM_SHARE: Final = 1 / 2000  # a value more common than this keeps its own flat segment …
 _ATOM_COUNT: Final = 5  # … if it was seen this often
+_FEWEST_MOVING: Final = 1000
 _SPACING: Final = 0.01  # of knots in the latent where the target is continuous
 
 
@@ -55,6 +56,24 @@ class Quantiles:
         spread = ndtri(low + uniform * (high - low))
         latent = np.where(right > left, along, spread).astype(np.float32)
         return np.clip(latent, start, np.nextafter(stop, np.float32(-np.inf)))
+
+    def moved(self, before: Float32Array, after: Float32Array) -> Quantiles:
+        """The same quantile function for latents of another distribution; both given by a sample, shape (rows,).
+
+        Beyond the samples edges move as their ends do. An atom without any row is dropped. Fewer than 1000 rows tell
+        nothing: then nothing moves.
+        """
+        if min(len(before), len(after)) < _FEWEST_MOVING:
+            return self
+        edge = np.append(self.edge, self.end).astype(np.float64)
+        old, new = np.sort(before).astype(np.float64), np.sort(after).astype(np.float64)
+        share = np.interp(edge, old, (np.arange(len(old)) + 0.5) / len(old), left=0.0, right=1.0)
+        place = np.interp(share, (np.arange(len(new)) + 0.5) / len(new), new)
+        place += np.minimum(edge - old[0], 0) + np.maximum(edge - old[-1], 0)
+        unused = (self.left == self.right) & (np.diff(np.searchsorted(old, edge)) == 0)
+        keep = ~unused | unused.all()
+        moved = place.astype(np.float32)
+        return _without_gaps(moved[:-1][keep], self.left[keep], self.right[keep], moved[-1])
 
 
 def quantiles(column: FloatArray, feature: Feature) -> Quantiles:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from flashbench.errors import SchemaError, SimulationError
 from flashbench.simulators.flash.features import Feature, FloatArray, Scale
+from flashbench.simulators.flash.implied import Implication, apply, find
 from flashbench.simulators.flash.quantiles import Quantiles, quantiles
 
 Tensors = dict[str, NDArray[Any]]
@@ -35,10 +36,16 @@ class RankGaussian:
     A table of segments a target, sorted in the latent: `edge` where a segment begins, and the values `left`, `right` at
     its two ends. Atoms (spikes, integers, flags) are flat segments, so that they come back exactly. The inverse looks a
     segment up by a uniform grid, so that its cost does not grow with the table.
+
+    Attributes:
+        tables, features: one a target.
+        rules: values that another target settles (`implied`): the inverse keeps them.
     """
 
-    def __init__(self, tables: Sequence[Quantiles], features: Sequence[Feature]) -> None:
-        self.tables, self.features = tuple(tables), tuple(features)
+    def __init__(
+        self, tables: Sequence[Quantiles], features: Sequence[Feature], rules: Sequence[Implication] = ()
+    ) -> None:
+        self.tables, self.features, self.rules = tuple(tables), tuple(features), tuple(rules)
         lengths = [len(t.edge) for t in tables]
         self._first = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
         self._edge = np.concatenate([t.edge for t in tables])
@@ -64,7 +71,28 @@ class RankGaussian:
             SchemaError: the shape does not fit, there is no row, or a value is not finite.
         """
         _check(columns, features, "RankGaussian.fit")
-        return cls([quantiles(f.restrict(columns[:, j]), f) for j, f in enumerate(features)], features)
+        allowed = _restricted(columns, features)
+        tables = [quantiles(allowed[:, j], feature) for j, feature in enumerate(features)]
+        return cls(tables, features, find(allowed))
+
+    def calibrated(self, drawn: Float32Array, latent: Float32Array, values: FloatArray) -> RankGaussian:
+        """The same tables moved so that draws of an imperfect flow have exactly the distributions of its training.
+
+        The median of the training must stand where the median of the draws is, and so for every other quantile. A
+        target that follows from another is moved in the rows where it does not: there its spike is not needed.
+
+        Args:
+            drawn: latents from the flow for the conditions of the training sample, shape (rows, targets).
+            latent, values: of the training sample, shape (training rows, targets); `latent` from `forward`.
+        """
+        effects = [rule.effect for rule in self.rules]
+        tables = [t if j in effects else t.moved(latent[:, j], drawn[:, j]) for j, t in enumerate(self.tables)]
+        for rule in self.rules:  # each after what it follows from
+            made = RankGaussian(tables, self.features, self.rules).inverse(drawn)
+            open_before, open_now = values[:, rule.cause] != rule.when, made[:, rule.cause] != rule.when
+            j = rule.effect
+            tables[j] = tables[j].moved(latent[open_before, j], drawn[open_now, j])
+        return RankGaussian(tables, self.features, self.rules)
 
     def forward(self, values: FloatArray, uniform: FloatArray) -> Float32Array:
         """Latents of physical values.
@@ -100,6 +128,7 @@ class RankGaussian:
             segment += z >= self._next[segment]
         value = self._left[segment] + self._slope[segment] * (z - self._edge[segment])
         np.clip(value, self._low, self._high, out=value)
+        apply(self.rules, value)
         physical: FloatArray = value.T
         return physical
 
@@ -111,6 +140,7 @@ class RankGaussian:
             "rank.left": np.concatenate([t.left for t in self.tables]),
             "rank.right": np.concatenate([t.right for t in self.tables]),
             "rank.end": np.array([t.end for t in self.tables], np.float32),
+            "rank.rules": np.array(self.rules, np.float64).reshape(-1, 4),
         }
 
     @classmethod
@@ -119,7 +149,8 @@ class RankGaussian:
         cuts = np.cumsum(tensors["rank.segments"])[:-1]
         parts = (np.split(np.asarray(tensors[f"rank.{name}"]), cuts) for name in ("edge", "left", "right"))
         rows = zip(*parts, tensors["rank.end"], strict=True)
-        return cls([Quantiles(edge, left, right, np.float32(end)) for edge, left, right, end in rows], features)
+        rules = [Implication(int(a), float(x), int(b), float(y)) for a, x, b, y in tensors["rank.rules"]]
+        return cls([Quantiles(edge, left, right, np.float32(end)) for edge, left, right, end in rows], features, rules)
 
 
 def _bucket(z: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
@@ -135,6 +166,10 @@ def _starts(edge: Float32Array) -> NDArray[np.int64]:
 
 def _most_edges(edge: Float32Array) -> int:
     return int(np.bincount(_bucket(np.clip(edge, -_REACH, _REACH))).max())
+
+
+def _restricted(columns: FloatArray, features: Sequence[Feature]) -> FloatArray:
+    return np.column_stack([feature.restrict(columns[:, j]) for j, feature in enumerate(features)])
 
 
 def _check(columns: FloatArray, features: Sequence[Feature], where: str) -> None:

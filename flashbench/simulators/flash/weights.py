@@ -16,7 +16,7 @@ from flashbench.simulators.flash.features import FEATURE_VERSION
 from flashbench.storage import atomic, write_json
 
 _TENSORS: Final = "weights.safetensors"
-_METADATA: Final = "weights.json"
+METADATA: Final = "weights.json"
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -37,9 +37,7 @@ def save(directory: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping
     with atomic(directory / _TENSORS) as temporary:
         save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, temporary)
         digest = _digest(temporary)
-    write_json(
-        directory / _METADATA, {"sha256": digest, "feature_version": FEATURE_VERSION, "metadata": dict(metadata)}
-    )
+    write_json(directory / METADATA, {"sha256": digest, "feature_version": FEATURE_VERSION, "metadata": dict(metadata)})
     return digest
 
 
@@ -53,7 +51,7 @@ def load(directory: Path) -> tuple[Tensors, dict[str, Any]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    described = _description(directory / _METADATA)
+    described = _description(directory / METADATA)
     path = directory / _TENSORS
     if not path.is_file():
         raise InputError(str(path), "no such file", "train with 'flashbench train flash'")
@@ -74,7 +72,7 @@ def digest(directory: Path) -> str:
     Raises:
         InputError: there is no readable description in `directory`.
     """
-    return str(_description(directory / _METADATA)["sha256"])
+    return str(_description(directory / METADATA)["sha256"])
 
 
 def _description(path: Path) -> dict[str, Any]:
