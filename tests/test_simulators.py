@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flashbench import plugins
 from flashbench.errors import PluginError, SchemaError, SimulationError, UnknownNameError
 from flashbench.events import ANALYSIS_BRANCHES, BRANCHES, Tier
 from flashbench.simulators import (
@@ -38,7 +39,7 @@ def with_column(events, collection, field, values):
     return ak.with_field(events, ak.with_field(events[collection], values, field), collection)
 
 
-@pytest.mark.parametrize("name", ["gen", "full"])
+@pytest.mark.parametrize("name", ["gen", "full", "fast"])
 def test_built_in_backends_fulfil_the_contract(name):
     simulator = get(name)
     assert isinstance(simulator, Simulator)
@@ -232,8 +233,8 @@ class Optional(Misnamed):
 
 
 def test_options_reach_the_simulator_typed_and_unknown_ones_are_refused(monkeypatch):
-    point = EntryPoint("mine", "test_simulators:Optional", registry.GROUP)
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    point = EntryPoint("mine", "test_simulators:Optional", plugins.GROUPS["simulator"])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
     made = registry.make(parse_run_name("mine:wide=on,scale=2.5"))
     assert (made.scale, made.wide) == (2.5, True)
     with pytest.raises(PluginError, match="has no option 'tall' \\(it has scale, wide\\)"):
@@ -250,8 +251,8 @@ def test_options_reach_the_simulator_typed_and_unknown_ones_are_refused(monkeypa
     ],
 )
 def test_bad_plugin_is_reported_with_its_origin(monkeypatch, points, problem):
-    made = [EntryPoint(*p.split(" = "), group=registry.GROUP) for p in points]
-    monkeypatch.setattr(registry, "entry_points", lambda group: made)
+    made = [EntryPoint(*p.split(" = "), group=plugins.GROUPS["simulator"]) for p in points]
+    monkeypatch.setattr(plugins, "entry_points", lambda group: made)
     with pytest.raises(PluginError, match=problem):
         get("x")
 
