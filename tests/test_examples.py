@@ -10,9 +10,12 @@ import flashbench.compare
 import flashbench.stats
 
 MODULES = [
-    module.name
-    for package in (flashbench.stats, flashbench.compare)
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    "flashbench.storage",
+    *(
+        module.name
+        for package in (flashbench.stats, flashbench.compare)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    ),
 ]
 
 

@@ -17,7 +17,7 @@ from flashbench.compare.metrics import METRICS, Metric, MetricRecord
 from flashbench.compare.verdict import Verdict
 
 if TYPE_CHECKING:
-    from flashbench.compare.plots import Picture
+    from flashbench.compare.plots import Drawing, Picture
     from flashbench.results import RunResult
 
 __all__ = [
@@ -49,7 +49,7 @@ class Comparison:
     references: dict[str, str]
     metrics: tuple[MetricRecord, ...]
     verdicts: tuple[Verdict, ...]
-    pictures: tuple[Picture, ...]
+    pictures: tuple[Picture[Drawing], ...]
     replicas: int
     notes: tuple[str, ...] = ()
 

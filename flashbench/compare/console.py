@@ -9,7 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from flashbench.compare.numbers import count, probability, with_error
+from flashbench.compare.metrics import MetricRecord
+from flashbench.compare.numbers import MISSING, count, probability, sigmas, with_error
 from flashbench.compare.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -41,12 +42,12 @@ def _passed(run: RunResult, name: str) -> str:
 
 
 def comparison_table(comparison: Comparison) -> Table:
-    """The verdict on every simulator and process: yields over the reference's, and how many plots are off."""
+    """The verdict on every simulator and process: yields, plots that are off, and distances beyond their nulls."""
     regions = tuple(dict.fromkeys(r.region for verdict in comparison.verdicts for r in verdict.yields))
     table = Table(title="Yield ratio to the reference", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("Process", "Simulator", "Verdict"):
         table.add_column(column, overflow="fold")
-    for column in (*regions, "Off"):
+    for column in (*regions, "Off", "W₁ > null"):
         table.add_column(column, justify="right", overflow="fold")
     for verdict in comparison.verdicts:
         yields = {r.region: with_error(r.value, r.error) for r in verdict.yields}
@@ -54,8 +55,11 @@ def comparison_table(comparison: Comparison) -> Table:
             *(Text(verdict.process), Text(verdict.simulator), Text(verdict.word, style=_COLOUR[verdict.word])),
             *(yields.get(region, "") for region in regions),
             f"{verdict.failed}/{verdict.tested}",
+            f"{verdict.beyond}/{verdict.compared}" if verdict.compared else MISSING,
         )
-    table.caption = Text("\n".join(_worst(verdict) for verdict in comparison.verdicts if verdict.worst))
+    lines = [_worst(verdict) for verdict in comparison.verdicts if verdict.worst]
+    lines += [_farthest(verdict, verdict.farthest) for verdict in comparison.verdicts if verdict.farthest]
+    table.caption = Text("\n".join(lines))
     table.caption_justify = "left"
     return table
 
@@ -65,3 +69,11 @@ def _worst(verdict: Verdict) -> str:
     plot = f"{worst.observable} ({worst.region})" if worst else ""
     chi2, p = with_error(verdict.worst_chi2, None), probability(worst.value if worst else None)
     return f"{verdict.process}: {verdict.simulator} is farthest off in {plot}, χ²/ndf {chi2}, p {p}"
+
+
+def _farthest(verdict: Verdict, record: MetricRecord) -> str:
+    plot = f"{record.observable} ({record.region})"
+    chance = f"{with_error(record.null, record.null_spread)} by chance"
+    found = f"{with_error(record.value, record.error)} against {chance}"
+    significance = sigmas(record.significance, record.null_resolved)
+    return f"{verdict.process}: {verdict.simulator} is farthest beyond chance in {plot}, W₁ {found}, {significance}"

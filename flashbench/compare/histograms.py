@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from flashbench.analysis import REGIONS, Observable, Region
+from flashbench.compare.nulls import Cells
 from flashbench.compare.pairing import Paired, PairedProcess
-from flashbench.stats import bootstrap_sums, contributions, paired_covariance
+from flashbench.stats import bootstrap_sums, contributions, exchange_sums, halves_sums, paired_covariance
+from flashbench.stats.nulls import REPLICAS as NULL_REPLICAS
 
 FloatArray = NDArray[np.float64]
 
@@ -31,6 +33,7 @@ class Spectrum:
         cells: weight in each cell between two of `Overlay.quantiles`, shape (cells,).
         cell_replicas: the same in each replica, shape (replicas, cells).
         covariance: of the difference to the reference, with flow, shape (bins + 2, bins + 2).
+        chance: contents of the cells by chance, of this and of the reference; None for the reference itself.
     """
 
     simulator: str
@@ -43,6 +46,7 @@ class Spectrum:
     cells: FloatArray
     cell_replicas: FloatArray
     covariance: FloatArray
+    chance: Cells | None
 
     @property
     def sums(self) -> FloatArray:
@@ -118,16 +122,21 @@ def histogram_of(observable: Observable, content: Any) -> Any:
 
 def contents(paired: Paired, region: Region, observable: Observable, n_events: int) -> Any:
     """What each generator event adds to each bin of a plot, shape (bins + 2, events); NaN is left out."""
-    values, weights, events = _entries(paired, region.select(paired.run.table["region"]), observable)
-    return contributions(events, _bins(observable, values), weights, (observable.bins + 2, n_events))
+    rows, values = _rows(paired, region.select(paired.run.table["region"]), observable)
+    shape = (observable.bins + 2, n_events)
+    return contributions(paired.events[rows], _bins(observable, values), paired.weights[rows], shape)
 
 
 def fill(
-    process: PairedProcess, observables: Sequence[Observable], replicas: int
+    process: PairedProcess, observables: Sequence[Observable], replicas: int, null_replicas: int = NULL_REPLICAS
 ) -> tuple[tuple[Overlay, ...], tuple[Yield, ...]]:
     """All overlays of a process, and the yields in all regions, from one set of bootstrap replicas.
 
     Entries whose observable is not finite are left out.
+
+    Args:
+        replicas: of the bootstrap.
+        null_replicas: of the nulls.
     """
     regions = {region.name: region for region in REGIONS}
     selected = [_selections(paired) for paired in process.all]
@@ -149,11 +158,17 @@ def fill(
     blocks += [content for _, _, content in totals]
     sums = bootstrap_sums(process.keys, sparse.vstack(blocks, format="csc"), replicas)
     columns = iter(np.split(sums, np.cumsum([block.shape[0] for block in blocks])[:-1], axis=1))
+    halves = _halves([of_plot[0].cells for of_plot in entries], null_replicas)
     overlays = []
-    for (region, observable), edges, of_plot in zip(plots, quantiles, entries, strict=True):
+    for (region, observable), edges, of_plot, halved in zip(plots, quantiles, entries, halves, strict=True):
+        places = [
+            _places(paired, chosen[region.name], observable, edges, len(process.keys))
+            for paired, chosen in zip(process.all, selected, strict=True)
+        ]
+        chances = _chances(process, of_plot, places, (edges, halved), null_replicas)
         spectra = [
-            _spectrum(paired, one, of_plot[0], observable, (next(columns), next(columns)))
-            for paired, one in zip(process.all, of_plot, strict=True)
+            _spectrum(paired, one, of_plot[0], observable, (next(columns), next(columns)), chance=chance)
+            for paired, one, chance in zip(process.all, of_plot, chances, strict=True)
         ]
         run = process.reference.run
         overlays.append(
@@ -194,22 +209,65 @@ def _quantiles(
 def _enter(
     paired: Paired, chosen: NDArray[np.bool_], observable: Observable, quantiles: FloatArray, n_events: int
 ) -> _Entries:
-    values, weights, events = _entries(paired, chosen, observable)
-    cells = np.minimum(np.searchsorted(quantiles, values), len(quantiles) - 1)
+    rows, values = _rows(paired, chosen, observable)
+    weights, events = paired.weights[rows], paired.events[rows]
     return _Entries(
         *(values, weights),
         contributions(events, _bins(observable, values), weights, (observable.bins + 2, n_events)),
-        contributions(events, cells, weights, (len(quantiles), n_events)),
+        contributions(events, _cells(quantiles, values), weights, (len(quantiles), n_events)),
     )
 
 
-def _entries(
-    paired: Paired, chosen: NDArray[np.bool_], observable: Observable
-) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
-    """Value, weight and event of the chosen rows that have the observable."""
+def _rows(paired: Paired, chosen: NDArray[np.bool_], observable: Observable) -> tuple[NDArray[np.intp], FloatArray]:
+    """The chosen rows that have the observable, and its values."""
     column = np.asarray(paired.run.table[observable.name], dtype=np.float64)
     rows = np.flatnonzero(chosen & np.isfinite(column))
-    return column[rows], paired.weights[rows], paired.events[rows]
+    return rows, column[rows]
+
+
+def _cells(quantiles: FloatArray, values: FloatArray) -> NDArray[np.intp]:
+    return np.minimum(np.searchsorted(quantiles, values), len(quantiles) - 1)
+
+
+def _places(
+    paired: Paired, chosen: NDArray[np.bool_], observable: Observable, quantiles: FloatArray, n_events: int
+) -> NDArray[np.int16]:
+    """Cell of each event and fold, the number of cells where in none; shape (events, folds)."""
+    rows, values = _rows(paired, chosen, observable)
+    places = np.full((n_events, paired.run.folds), len(quantiles), dtype=np.int16)
+    places[paired.events[rows], paired.run.table["fold"][rows]] = _cells(quantiles, values)
+    return places
+
+
+def _halves(references: Sequence[Any], replicas: int) -> list[tuple[FloatArray, FloatArray] | None]:
+    """Contents of the cells of every plot in random halves of the reference; None with fewer than two events."""
+    if references[0].shape[1] < 2:
+        return [None] * len(references)
+    halves = halves_sums(sparse.vstack(references, format="csc"), replicas=replicas)
+    ends = np.cumsum([content.shape[0] for content in references])[:-1]
+    return list(zip(*(np.split(half, ends, axis=1) for half in halves), strict=True))
+
+
+def _chances(
+    process: PairedProcess,
+    entries: Sequence[_Entries],
+    places: Sequence[NDArray[np.int16]],
+    cells: tuple[FloatArray, tuple[FloatArray, FloatArray] | None],
+    replicas: int,
+) -> list[Cells | None]:
+    """The nulls of a plot, for each simulator: none for the reference, no exchange where that has folds."""
+    edges, halves = cells
+    first = process.reference
+    weights = np.zeros(len(process.keys))
+    weights[first.events] = first.run.table["weight"]
+    found: list[Cells | None] = [None]
+    for own, place in zip(entries[1:], places[1:], strict=True):
+        seen = tuple(np.asarray(each.cells.sum(axis=1), dtype=np.float64) for each in (own, entries[0]))
+        exchanged = None
+        if first.run.folds == 1:
+            exchanged = exchange_sums(place, places[0][:, 0], weights, len(edges), replicas=replicas)
+        found.append(Cells(edges, (seen[0], seen[1]), exchanged, halves))
+    return found
 
 
 def _bins(observable: Observable, values: FloatArray) -> NDArray[np.int64]:
@@ -218,10 +276,16 @@ def _bins(observable: Observable, values: FloatArray) -> NDArray[np.int64]:
 
 
 def _spectrum(
-    paired: Paired, own: _Entries, reference: _Entries, observable: Observable, replicas: tuple[FloatArray, FloatArray]
+    paired: Paired,
+    own: _Entries,
+    reference: _Entries,
+    observable: Observable,
+    replicas: tuple[FloatArray, FloatArray],
+    *,
+    chance: Cells | None,
 ) -> Spectrum:
     return Spectrum(
         *(paired.run.simulator, paired.run.simulator_label, own.values, own.weights, paired.run.folds),
         *(histogram_of(observable, own.bins), replicas[0], np.asarray(own.cells.sum(axis=1)), replicas[1]),
-        paired_covariance(own.bins, reference.bins),
+        *(paired_covariance(own.bins, reference.bins), chance),
     )

@@ -15,8 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flashbench.compare.histograms import Overlay, Spectrum, Yield
+from flashbench.compare.nulls import (
+    Chance,
+    cell_ks,
+    cell_wasserstein,
+    chance_of,
+    chance_of_chi_square,
+    chance_of_ratio,
+)
 from flashbench.errors import StatisticsError
 from flashbench.stats import ChiSquare, chi_square, kolmogorov_smirnov, paired_ratio, wasserstein
+from flashbench.stats.nulls import REPLICAS as NULL_REPLICAS
 
 FloatArray = NDArray[np.float64]
 
@@ -31,6 +40,11 @@ class MetricRecord:
         observable: None for a number of the region itself (its yield).
         value, error: None where undefined for these entries (no events, no degree of freedom).
         n_events: generated events that both simulators started from.
+        null, null_spread: what the number is by chance, if the simulator is as the reference, and its standard
+            deviation; None where that is not defined (p-values; distances to a reference with folds).
+        null_p, significance: probability of a number as far off by chance, and that in one-sided standard deviations.
+        null_resolved: False where the p-value is only known to be smaller, the significance to be larger.
+        halves: the same number between independent halves of the reference.
     """
 
     process: str
@@ -42,6 +56,12 @@ class MetricRecord:
     value: float | None
     error: float | None
     n_events: int
+    null: float | None = None
+    null_spread: float | None = None
+    null_p: float | None = None
+    significance: float | None = None
+    null_resolved: bool | None = None
+    halves: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +71,7 @@ class Metric:
     Attributes:
         function: of (simulator, reference, upper edges of the cells) to value and error, either None.
         higher_is_better: None where neither is (a ratio).
+        null: of (simulator, reference) to what the number is by chance; None for a number that is a probability.
     """
 
     name: str
@@ -58,6 +79,7 @@ class Metric:
     definition: str
     higher_is_better: bool | None
     function: Callable[[Spectrum, Spectrum, FloatArray], tuple[float | None, float | None]]
+    null: Callable[[Spectrum, Spectrum], Chance | None] | None = None
 
 
 def _yield_ratio(simulator: Spectrum, reference: Spectrum, _: FloatArray) -> tuple[float, float]:
@@ -70,6 +92,10 @@ def _yield_ratio(simulator: Spectrum, reference: Spectrum, _: FloatArray) -> tup
 def _ratio(top: float, bottom: float, tops: FloatArray, bottoms: FloatArray) -> tuple[float, float]:
     ratio = paired_ratio(top, bottom, tops, bottoms)
     return float(ratio.value), float(ratio.error)
+
+
+def _yield_null(simulator: Spectrum, reference: Spectrum) -> Chance | None:
+    return chance_of_ratio(*_yield_ratio(simulator, reference, simulator.cells))
 
 
 def _cumulative_gap(simulator: Spectrum, reference: Spectrum) -> tuple[FloatArray, FloatArray]:
@@ -98,6 +124,10 @@ def _wasserstein(simulator: Spectrum, reference: Spectrum, quantiles: FloatArray
     return distance, float(np.std(np.abs(gaps[:, :-1]) @ np.diff(quantiles), ddof=1))
 
 
+def _wasserstein_null(simulator: Spectrum, _: Spectrum) -> Chance | None:
+    return None if simulator.chance is None else chance_of(cell_wasserstein, simulator.chance)
+
+
 def _ks(simulator: Spectrum, reference: Spectrum, _: FloatArray) -> tuple[float, float | None]:
     result = kolmogorov_smirnov(simulator.values, reference.values, simulator.weights, reference.weights)
     try:
@@ -105,6 +135,10 @@ def _ks(simulator: Spectrum, reference: Spectrum, _: FloatArray) -> tuple[float,
     except StatisticsError:
         return result.statistic, None
     return result.statistic, float(np.std(np.abs(gaps).max(axis=1), ddof=1))
+
+
+def _ks_null(simulator: Spectrum, _: Spectrum) -> Chance | None:
+    return None if simulator.chance is None else chance_of(cell_ks, simulator.chance)
 
 
 def _ks_p(simulator: Spectrum, reference: Spectrum, _: FloatArray) -> tuple[float, None]:
@@ -123,6 +157,10 @@ def _chi_square_reduced(simulator: Spectrum, reference: Spectrum, _: FloatArray)
     return _chi_square(simulator, reference).reduced, None
 
 
+def _chi_square_null(simulator: Spectrum, reference: Spectrum) -> Chance | None:
+    return chance_of_chi_square(_chi_square(simulator, reference))
+
+
 def _chi_square_p(simulator: Spectrum, reference: Spectrum, _: FloatArray) -> tuple[float, None]:
     return _chi_square(simulator, reference).p_value, None
 
@@ -134,6 +172,7 @@ METRICS: tuple[Metric, ...] = (
         "Sum of weights of the entries over that of the reference. Error: paired bootstrap over generator events.",
         None,
         _yield_ratio,
+        _yield_null,
     ),
     Metric(
         "wasserstein",
@@ -142,6 +181,7 @@ METRICS: tuple[Metric, ...] = (
         "Error: paired bootstrap.",
         False,
         _wasserstein,
+        _wasserstein_null,
     ),
     Metric(
         "chi2_ndf",
@@ -150,6 +190,7 @@ METRICS: tuple[Metric, ...] = (
         "simulators that share generator events, over its degrees of freedom.",
         False,
         _chi_square_reduced,
+        _chi_square_null,
     ),
     Metric("chi2_p", "p(χ²)", "Probability of a larger χ² by chance.", True, _chi_square_p),
     Metric(
@@ -158,6 +199,7 @@ METRICS: tuple[Metric, ...] = (
         "Largest difference of the normalised cumulative distributions, unbinned. Error: paired bootstrap.",
         False,
         _ks,
+        _ks_null,
     ),
     Metric(
         "ks_p",
@@ -175,9 +217,10 @@ def measure(overlays: Sequence[Overlay], yields: Sequence[Yield]) -> Iterator[Me
     for overlay in overlays:
         for spectrum in overlay.others:
             for metric in METRICS:
-                value, error = _try(metric, spectrum, overlay)
+                value, error, chance = _try(metric, spectrum, overlay)
                 names = (overlay.process, overlay.region.name, overlay.observable.name, spectrum.simulator)
-                yield MetricRecord(*(*names, overlay.reference.simulator, metric.name), value, error, overlay.n_events)
+                numbers = (value, error, overlay.n_events)
+                yield MetricRecord(*names, overlay.reference.simulator, metric.name, *numbers, **_by_chance(chance))
     if overlays:
         yield from _yield_records(overlays[0], yields)
 
@@ -189,9 +232,10 @@ def _yield_records(example: Overlay, yields: Sequence[Yield]) -> Iterator[Metric
         if each is base:
             continue
         try:
-            value, error = map(_finite, _ratio(each.value, base.value, each.replicas, base.replicas))
-        except StatisticsError:
-            value = error = None
+            ratio = _ratio(each.value, base.value, each.replicas, base.replicas)
+            value, error, chance = _finite(ratio[0]), _finite(ratio[1]), chance_of_ratio(*ratio)
+        except StatisticsError:  # the reference is empty
+            value = error = chance = None
         yield MetricRecord(
             process=example.process,
             region=each.region.name,
@@ -202,15 +246,26 @@ def _yield_records(example: Overlay, yields: Sequence[Yield]) -> Iterator[Metric
             value=value,
             error=error,
             n_events=example.n_events,
+            **_by_chance(chance),
         )
 
 
-def _try(metric: Metric, spectrum: Spectrum, overlay: Overlay) -> tuple[float | None, float | None]:
+def _try(metric: Metric, spectrum: Spectrum, overlay: Overlay) -> tuple[float | None, float | None, Chance | None]:
     try:
         value, error = metric.function(spectrum, overlay.reference, overlay.quantiles)
+        chance = metric.null(spectrum, overlay.reference) if metric.null else None
     except StatisticsError:
-        return None, None
-    return _finite(value), _finite(error)
+        return None, None, None
+    return _finite(value), _finite(error), chance
+
+
+def _by_chance(chance: Chance | None) -> dict[str, Any]:
+    """Fields of a record."""
+    if chance is None:
+        return {}
+    names = {"null": "mean", "null_spread": "spread", "null_p": "p_value", "null_resolved": "resolved"}
+    names |= {"significance": "significance", "halves": "halves"}
+    return {field: getattr(chance, name) for field, name in names.items()}
 
 
 def _finite(number: float | None) -> float | None:
@@ -224,6 +279,7 @@ def to_document(records: Sequence[MetricRecord], *, version: str, replicas: int)
         "version": SCHEMA_VERSION,
         "flashbench": version,
         "bootstrap_replicas": replicas,
+        "null_replicas": NULL_REPLICAS,
         "metrics": [
             {"name": m.name, "definition": m.definition, "higher_is_better": m.higher_is_better} for m in METRICS
         ],

@@ -27,6 +27,13 @@ def probability(value: float | None) -> str:
     return f"{value:.2f}" if value >= 0.01 else f"{value:.1e}"
 
 
+def sigmas(significance: float | None, resolved: bool | None = True) -> str:
+    """A significance: none below zero, and `≥` where it is only known to be larger."""
+    if significance is None:
+        return MISSING
+    return f"{'' if resolved else '≥ '}{max(significance, 0.0):.1f}σ"
+
+
 def count(value: float) -> str:
     """Events: whole unless folds split them."""
     return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"

@@ -12,9 +12,10 @@ from flashbench import __version__
 from flashbench.analysis import REGIONS
 from flashbench.compare.mathtext import to_html
 from flashbench.compare.metrics import METRICS, MetricRecord
-from flashbench.compare.numbers import count, probability, with_error
-from flashbench.compare.plots import Picture
-from flashbench.compare.verdict import FAMILY_P, YIELD_REGIONS, YIELD_SIGMAS
+from flashbench.compare.numbers import count, probability, sigmas, with_error
+from flashbench.compare.plots import Drawing, Picture
+from flashbench.compare.verdict import BEYOND_P, FAMILY_P, YIELD_REGIONS, YIELD_SIGMAS
+from flashbench.stats.nulls import REPLICAS as NULL_REPLICAS
 
 if TYPE_CHECKING:
     from flashbench.compare import Comparison
@@ -31,6 +32,7 @@ def render(comparison: Comparison) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"with_error": with_error, "probability": probability, "count": count, "math": to_html}
+    environment.filters["sigmas"] = sigmas
     processes = dict.fromkeys(run.process for run in comparison.runs)
     return environment.get_template("report.html.j2").render(
         version=__version__,
@@ -44,8 +46,10 @@ def render(comparison: Comparison) -> str:
         metrics=METRICS,
         yield_regions=YIELD_REGIONS,
         family_p=FAMILY_P,
+        beyond_p=BEYOND_P,
         yield_sigmas=YIELD_SIGMAS,
         replicas=comparison.replicas,
+        null_replicas=NULL_REPLICAS,
     )
 
 
@@ -90,7 +94,7 @@ def _cutflow(runs: Sequence[RunResult]) -> list[tuple[str, list[tuple[str, str]]
     return rows
 
 
-def _figure(picture: Picture) -> dict[str, Any]:
+def _figure(picture: Picture[Drawing]) -> dict[str, Any]:
     drawing = picture.drawing
     simulators = ", ".join(curve.simulator for curve in drawing.curves[1:])
     alt = (
@@ -108,7 +112,7 @@ def _figure(picture: Picture) -> dict[str, Any]:
 
 
 def _rows(
-    records: Sequence[MetricRecord], process: str, region: str, pictures: Sequence[Picture]
+    records: Sequence[MetricRecord], process: str, region: str, pictures: Sequence[Picture[Drawing]]
 ) -> list[dict[str, Any]]:
     """One row for each observable and simulator, with the records by metric."""
     shown = {p.drawing.observable: p.drawing for p in pictures if p.drawing.region == region}

@@ -13,6 +13,9 @@ FAMILY_P = 0.01
 YIELD_SIGMAS = 3.0
 """A yield that is off by more paired standard errors differs."""
 
+BEYOND_P = 0.05
+"""A distance beyond this part of its null is counted; as many are expected by chance."""
+
 YIELD_REGIONS = ("PreSel", "SR", "SB")
 
 
@@ -27,6 +30,8 @@ class Verdict:
         worst: χ² p-value record that is smallest, with the largest χ²/ndf among equals; None if there is
             none.
         worst_chi2: the χ²/ndf of the same plot.
+        compared, beyond: plots whose Wasserstein distance has a null, and those beyond it.
+        farthest: distance that is most of its null's standard deviations above its expectation; None if there is none.
     """
 
     process: str
@@ -38,6 +43,9 @@ class Verdict:
     failed: int
     worst: MetricRecord | None
     worst_chi2: float | None
+    compared: int
+    beyond: int
+    farthest: MetricRecord | None
 
 
 def judge(records: Sequence[MetricRecord]) -> tuple[Verdict, ...]:
@@ -58,10 +66,20 @@ def _judge_one(records: Sequence[MetricRecord]) -> Verdict:
     word = "differs" if failed or off else "agrees"
     if all(record.value is None for record in yields):
         word = "no events"
+    distances = [r for r in records if r.metric == "wasserstein" and r.null_p is not None]
+    beyond = sum(r.null_p < BEYOND_P for r in distances if r.null_p is not None)
     return Verdict(
         *(records[0].process, records[0].simulator, records[0].reference, word, yields, len(tests), failed, worst),
         reduced[worst.region, worst.observable] if worst else None,
+        *(len(distances), beyond, max(distances, key=_excess, default=None)),
     )
+
+
+def _excess(record: MetricRecord) -> float:
+    """Standard deviations above what is expected by chance; 0 where nothing can change."""
+    if record.value is None or record.null is None or not record.null_spread:
+        return 0.0
+    return (record.value - record.null) / record.null_spread
 
 
 def _is_off(record: MetricRecord) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
-import numpy as np
-
 from flashbench.provenance import describe, describe_input
+from flashbench.storage import plain
 from flashbench.validation.checks import Check
 from flashbench.validation.comparison import Curves, ObjectComparison, Spectra
 from flashbench.validation.measures import REPLICAS, SPLITS, Compared, Measured
@@ -37,15 +35,8 @@ def to_document(comparison: ObjectComparison) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
-    """Numbers and lists of numbers without NaN or infinity."""
-    if isinstance(value, np.ndarray):
-        return [_plain(each) for each in value.tolist()] if value.ndim else _plain(value.item())
-    return value if math.isfinite(value) else None
-
-
 def _measured(measured: Measured) -> dict[str, Any]:
-    return {"value": _plain(measured.value), "error": _plain(measured.error)}
+    return {"value": plain(measured.value), "error": plain(measured.error)}
 
 
 def _sample(objects: Objects) -> dict[str, Any]:
@@ -65,15 +56,15 @@ def _check(check: Check) -> dict[str, Any]:
     return {
         "quantity": check.quantity,
         "label": check.label,
-        "reference": _plain(check.reference),
-        "reference_error": _plain(check.reference_error),
-        "measured": _plain(check.measured),
-        "error": _plain(check.error),
-        "difference": _plain(check.difference),
-        "floor": _plain(check.floor),
+        "reference": plain(check.reference),
+        "reference_error": plain(check.reference_error),
+        "measured": plain(check.measured),
+        "error": plain(check.error),
+        "difference": plain(check.difference),
+        "floor": plain(check.floor),
         "tolerance": check.tolerance.allowed,
         "relative": check.tolerance.relative,
-        "allowed": _plain(check.allowed),
+        "allowed": plain(check.allowed),
         "verdict": check.verdict,
         "passed": check.passed,
     }
@@ -86,7 +77,7 @@ def _number(compared: Compared) -> dict[str, Any]:
         "group": compared.quantity.group,
         "reference": _measured(compared.reference),
         "measured": _measured(compared.measured),
-        "floor": _plain(compared.floor),
+        "floor": plain(compared.floor),
     }
 
 
@@ -100,11 +91,11 @@ def _distribution(spectra: Spectra) -> dict[str, Any]:
         "label": spectra.distribution.label,
         "unit": spectra.distribution.unit,
         "group": spectra.distribution.group,
-        "wasserstein": _plain(spectra.distance),
-        "floor": _plain(spectra.floor),
-        "in_floors": _plain(spectra.in_floors),
-        "standardised": _plain(spectra.in_spreads),
-        "spread": _plain(spectra.spread),
+        "wasserstein": plain(spectra.distance),
+        "floor": plain(spectra.floor),
+        "in_floors": plain(spectra.in_floors),
+        "standardised": plain(spectra.in_spreads),
+        "spread": plain(spectra.spread),
         "entries": {"reference": len(spectra.reference), "measured": len(spectra.measured)},
     }
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 import flashbench.analysis
 from flashbench.compare import compare, comparison_table, cutflow_table
+from flashbench.compare.numbers import sigmas, with_error
 from flashbench.errors import RunError
 
 from .conftest import make_run
@@ -127,6 +128,20 @@ def test_terminal_tables_show_labels_as_they_are(wild):
     told = text_of(comparison_table(comparison))
     assert "no events" in told
     assert "mine@2" in told
+
+
+def test_page_and_terminal_set_distances_beside_chance(wild):
+    comparison, _ = wild
+    words = " ".join(Page(comparison.report.read_text(encoding="utf-8")).words.split())
+    record = next(r for r in comparison.metrics if r.metric == "wasserstein" and r.null is not None)
+    assert (
+        f"by chance {with_error(record.null, record.null_spread)}, {sigmas(record.significance)[:2]}"
+        in words.replace("≥ ", "")
+    )
+    told = text_of(comparison_table(comparison))
+    assert "W₁ > null" in told
+    assert "by chance, " in told
+    assert {v.compared for v in comparison.verdicts if v.process == "empty"} == {0}
 
 
 def test_one_run_has_a_cutflow_table_too():

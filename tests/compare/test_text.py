@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flashbench.analysis import OBSERVABLES
 from flashbench.compare.mathtext import to_html
-from flashbench.compare.numbers import count, probability, with_error
+from flashbench.compare.numbers import count, probability, sigmas, with_error
 from flashbench.compare.report import flatten
 
 
@@ -61,6 +61,10 @@ def test_a_value_has_the_digits_that_its_error_supports(value, error, text):
 def test_small_probabilities_keep_their_power_of_ten():
     assert [probability(p) for p in (0.456, 0.0012, None)] == ["0.46", "1.2e-03", "–"]
     assert [count(n) for n in (1234.0, 1234.4)] == ["1,234", "1,234.4"]
+
+
+def test_a_significance_is_not_negative_and_says_where_it_is_a_bound():
+    assert [sigmas(2.576, resolved=False), sigmas(1.04), sigmas(-8.2), sigmas(None)] == ["≥ 2.6σ", "1.0σ", "0.0σ", "–"]
 
 
 def test_a_manifest_is_shown_line_by_line():

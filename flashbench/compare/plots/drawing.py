@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flashbench.compare.histograms import Overlay, Spectrum
+from flashbench.compare.plots.frame import file_safe
 from flashbench.errors import StatisticsError
 from flashbench.stats import density, paired_ratio
 
@@ -57,16 +58,12 @@ class Drawing:
     @property
     def name(self) -> str:
         """Stem of its files."""
-        return "-".join(_file_safe(part) for part in (self.process, self.region, self.observable))
+        return "-".join(file_safe(part) for part in (self.process, self.region, self.observable))
 
     @property
     def is_empty(self) -> bool:
         """No simulator has an entry."""
         return not any(curve.entries for curve in self.curves)
-
-
-def _file_safe(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "_.@+" else "_" for letter in name)[:60]
 
 
 def drawing_of(overlay: Overlay) -> Drawing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,10 @@ from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from flashbench.compare.plots.drawing import Curve, Drawing
+from flashbench.compare.plots.panels import HATCHED, REFERENCE_AREA, around_one, band, marks, shortened, title
 from flashbench.compare.plots.style import REFERENCE, Look, looks
 
 _NOTE = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
-_NARROWEST, _WIDEST = 0.1, 1.0  # half range of the ratio axis
 
 
 def draw(drawing: Drawing) -> Figure:
@@ -46,54 +45,36 @@ def draw(drawing: Drawing) -> Figure:
 
 
 def _draw_reference(main: Axes, ratio: Axes, edges: NDArray[np.float64], curve: Curve) -> None:
-    main.stairs(curve.values, edges, fill=True, color="#e3e4e8", zorder=1)
+    main.stairs(curve.values, edges, fill=True, color=REFERENCE_AREA, zorder=1)
     main.stairs(curve.values, edges, color=REFERENCE.colour, linewidth=1.8, zorder=2, label=_legend(curve))
-    _band(main, edges, curve.values, curve.errors, facecolor="none", edgecolor="#8a8d98", hatch="//////", linewidth=0)
+    band(main, edges, curve.values, curve.errors, **HATCHED)
     ratio.axhline(1.0, color=REFERENCE.colour, linewidth=1.4, zorder=2)
 
 
 def _draw_curve(main: Axes, ratio: Axes, edges: NDArray[np.float64], curve: Curve, look: Look) -> None:
     centres = (edges[1:] + edges[:-1]) / 2
     main.stairs(curve.values, edges, color=look.colour, linestyle=look.line, linewidth=1.6, zorder=3)
-    style: dict[str, Any] = {"color": look.colour, "fmt": look.marker, "markersize": 5, "elinewidth": 1.2}
-    style |= {"markeredgecolor": "white", "markeredgewidth": 0.5}
     filled = curve.errors > 0
     main.errorbar(
-        *(centres[filled], curve.values[filled]), yerr=curve.errors[filled], label=_legend(curve), zorder=4, **style
+        *(centres[filled], curve.values[filled]), yerr=curve.errors[filled], label=_legend(curve), **marks(look)
     )
     known = np.isfinite(curve.ratio) & np.isfinite(curve.ratio_errors)
     shown = np.where(known, curve.ratio, np.nan)
-    _band(ratio, edges, shown, curve.ratio_errors, color=look.colour, alpha=0.28, linewidth=0)
+    band(ratio, edges, shown, curve.ratio_errors, color=look.colour, alpha=0.28, linewidth=0)
     ratio.plot(
         *(centres[known], curve.ratio[known]), look.marker, color=look.colour, markersize=5, zorder=4,
         markeredgecolor="white", markeredgewidth=0.5,
     )  # fmt: skip
 
 
-def _band(
-    axes: Axes, edges: NDArray[np.float64], middle: NDArray[np.float64], half: NDArray[np.float64], **style: Any
-) -> None:
-    """A stepped band of `middle` ± `half`; gaps where either is NaN."""
-    low, high = (np.append(side, side[-1]) for side in (middle - half, middle + half))
-    axes.fill_between(edges, low, high, step="post", **style)
-
-
 def _legend(curve: Curve) -> str:
     """Name and statistics of a curve; what lies outside the axis is said."""
-    name = "\n".join(_shortened(curve.label, width=34, lines=3))
+    name = "\n".join(shortened(curve.label, width=34, lines=3))
     outside = [
         f"{share:.1%} {where}" for share, where in ((curve.underflow, "below"), (curve.overflow, "above")) if share
     ]
     entries = f"{curve.entries:,.0f}" if curve.entries == round(curve.entries) else f"{curve.entries:,.1f}"
     return f"{name}\n" + ", ".join([f"{entries} events", *outside])
-
-
-def _shortened(text: str, width: int, lines: int) -> list[str]:
-    """At most `lines` lines of `width` characters; what does not fit ends in an ellipsis."""
-    wrapped = wrap(text, width) or [""]
-    if len(wrapped) > lines:
-        wrapped = [*wrapped[: lines - 1], wrapped[lines - 1][: width - 1] + "…"]
-    return wrapped
 
 
 def _finish_main(axes: Axes, drawing: Drawing) -> None:
@@ -113,29 +94,19 @@ def _finish_main(axes: Axes, drawing: Drawing) -> None:
     legend = axes.legend(loc="upper right", labelspacing=0.45, alignment="left", handlelength=1.4, fontsize=size)
     for text in legend.get_texts():
         text.set_parse_math(False)
-    _title(axes, drawing)
+    title(axes, drawing.process_label, drawing.region_label)
     if drawing.is_empty:
         axes.text(0.5, 0.45, "No selected events", transform=axes.transAxes, ha="center", va="center", fontsize=20)
-
-
-def _title(axes: Axes, drawing: Drawing) -> None:
-    """Process on the left, region on the right; a long process label gives way."""
-    region = _shortened(drawing.region_label, 24, 1)[0]
-    process = _shortened(drawing.process_label, 62 - len(region), 1)[0]
-    for x, words, align, weight in ((0.0, process, "left", "bold"), (1.0, region, "right", "normal")):
-        text = axes.text(
-            x, 1.015, words, transform=axes.transAxes, ha=align, va="bottom", fontsize=13.5, fontweight=weight
-        )
-        text.set_parse_math(False)
 
 
 def _finish_ratio(axes: Axes, drawing: Drawing) -> None:
     unit = f" [{drawing.unit}]" if drawing.unit else ""
     axes.set_xlabel(f"{drawing.label}{unit}")
-    name = _shortened(drawing.curves[0].simulator, 14, 1)[0]
+    name = shortened(drawing.curves[0].simulator, 14, 1)[0]
     label = axes.set_ylabel(f"Ratio to {name}", loc="center", fontsize=14)
     label.set_parse_math(False)
-    half = _half_range(drawing)
+    others = drawing.curves[1:]
+    half = around_one([curve.ratio for curve in others], [curve.ratio_errors for curve in others])
     axes.set_ylim(1 - half, 1 + half)
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], prune="both"))
     axes.grid(axis="y", alpha=0.5)
@@ -150,16 +121,3 @@ def _finish_ratio(axes: Axes, drawing: Drawing) -> None:
         note = f"{beyond} bin{'s' if beyond > 1 else ''} beyond the range"
         where: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "bottom"}
         axes.text(0.99, 0.05, note, fontsize=10.5, color="#333333", bbox=_NOTE, **where)
-
-
-def _half_range(drawing: Drawing) -> float:
-    """Half the ratio axis: holds most bins whose ratio is known to better than 50 %."""
-    distances = [np.zeros(0)]
-    for curve in drawing.curves[1:]:
-        with np.errstate(invalid="ignore"):
-            known = np.isfinite(curve.ratio_errors) & (curve.ratio_errors < 0.5)
-        distances.append(np.abs(curve.ratio[known] - 1) + curve.ratio_errors[known])
-    pooled = np.concatenate(distances)
-    if not pooled.size:
-        return 0.5
-    return float(np.clip(1.15 * np.quantile(pooled, 0.95), _NARROWEST, _WIDEST))

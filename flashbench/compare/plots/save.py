@@ -9,8 +9,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from flashbench.compare.plots import style
 from flashbench.compare.plots.drawing import Drawing
@@ -21,11 +23,21 @@ _DPI = 100
 _COLOURS = 64  # of the palette of a PNG: a third of the size in full colour
 
 
+class Named(Protocol):
+    """What a figure shows, with the stem of its files."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Shown = TypeVar("Shown", bound=Named)
+
+
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Generic[Shown]):
     """Files of one drawing."""
 
-    drawing: Drawing
+    drawing: Shown
     png: Path
     pdf: Path
 
@@ -36,17 +48,30 @@ def save_all(
     *,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[Picture, ...]:
+) -> tuple[Picture[Drawing], ...]:
+    """Save the standard figures of overlays, see `save_figures`."""
+    return save_figures(drawings, directory, draw, workers=workers, progress=progress)
+
+
+def save_figures(
+    drawings: Sequence[Shown],
+    directory: Path,
+    draw_one: Callable[[Shown], Figure],
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Picture[Shown], ...]:
     """Save every drawing as PNG and PDF in `directory`, in the order given.
 
     Args:
+        draw_one: a function of a module, called within `style.applied()`.
         workers: processes; 1 draws in this one.
         progress: called with figures done and in all.
     """
-    tasks = [(drawing, directory) for drawing in drawings]
-    pictures: list[Picture] = []
+    tasks = [(drawing, directory, draw_one) for drawing in drawings]
+    pictures: list[Picture[Shown]] = []
 
-    def note(picture: Picture) -> None:
+    def note(picture: Picture[Shown]) -> None:
         pictures.append(picture)
         if progress is not None:
             progress(len(pictures), len(tasks))
@@ -62,14 +87,14 @@ def save_all(
     return tuple(pictures)
 
 
-def _save(task: tuple[Drawing, Path]) -> Picture:
+def _save(task: tuple[Shown, Path, Callable[[Shown], Figure]]) -> Picture[Shown]:
     from PIL import Image
 
-    drawing, directory = task
+    drawing, directory, draw_one = task
     png, pdf = directory / f"{drawing.name}.png", directory / f"{drawing.name}.pdf"
     with style.applied(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a label's rarer scripts
-        figure = draw(drawing)
+        figure = draw_one(drawing)
         figure.set_dpi(_DPI)
         with atomic(pdf) as temporary:
             figure.savefig(temporary, format="pdf", metadata={"CreationDate": None, "Title": drawing.name})

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
-
 from flashbench.provenance import describe, describe_input
+from flashbench.storage import plain
 from flashbench.validation.flash.checks import Outcome
 from flashbench.validation.flash.measure import REPLICAS, Curve, ProcessResult, Profile
 from flashbench.validation.flash.planes import QUANTILES, PlaneResult
@@ -37,19 +35,8 @@ def to_document(
         "checks": [_outcome(each) for each in outcomes],
         "processes": {each.gathered.process: _process(each) for each in results},
     }
-    plain: dict[str, Any] = _plain(content)
-    return plain
-
-
-def _plain(value: Any) -> Any:
-    """JSON values without NaN or infinity."""
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    document: dict[str, Any] = plain(content)
+    return document
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
