@@ -11,8 +11,9 @@ A catalogue file reads
     full = ["/data/dy/*.root"]         # relative to this file; globs and root:// allowed
     fast = ["fast/dy_*.root"]          # optional; the gen tier reads the generator columns of `full`
 
-An entry replaces the built-in one of the same key. Lists, highest first: `--catalogue`, the environment variable
-`FLASHBENCH_CATALOGUE`, built-in.
+An entry of a user's file replaces any other of the same key. Lists, highest first: `--catalogue`, the environment
+variable `FLASHBENCH_CATALOGUE`, then flashbench's own and those of plugins (entry points of the group
+`flashbench.processes`), which may not share a key: one that does is refused when it is asked for.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from flashbench.errors import CatalogueError, UnknownNameError
+from flashbench import plugins
+from flashbench.errors import CatalogueError, PluginError, UnknownNameError
 from flashbench.events import Tier
 
 ENVIRONMENT: Final = "FLASHBENCH_CATALOGUE"
@@ -46,7 +48,8 @@ class Process:
         k_factor: what it is multiplied by.
         uncertainty: of the cross-section, relative; None where it is not known.
         files: patterns per tier; empty where the embedded production makes the sample.
-        origin: `built-in` or the catalogue file.
+        origin: `built-in`, the plugin or the catalogue file.
+        claimants: who else has that key; a process with any cannot be used.
     """
 
     key: str
@@ -57,6 +60,7 @@ class Process:
     uncertainty: float | None = None
     files: Mapping[Tier, tuple[str, ...]] = field(default_factory=dict)
     origin: str = BUILT_IN
+    claimants: tuple[str, ...] = ()
 
     def patterns(self, tier: Tier) -> tuple[str, ...]:
         """Patterns of the files to read for a tier; the gen tier is in every file.
@@ -101,7 +105,9 @@ def built_in() -> dict[str, Process]:
 
 
 def load(path: str | os.PathLike[str] | None = None) -> dict[str, Process]:
-    """Built-in processes, overlaid with a user's.
+    """Built-in processes and those of plugins, overlaid with a user's.
+
+    A plugin's file that cannot be read is left out with a warning.
 
     Args:
         path: a catalogue file; None takes `FLASHBENCH_CATALOGUE` if set.
@@ -110,7 +116,7 @@ def load(path: str | os.PathLike[str] | None = None) -> dict[str, Process]:
         CatalogueError: unreadable, not TOML, an unknown key or a value that does not hold; names file and key.
     """
     chosen = os.fspath(path) if path is not None else os.environ.get(ENVIRONMENT, "")
-    processes = built_in()
+    processes = _with_plugins(built_in())
     if chosen:
         file = Path(chosen)
         try:
@@ -131,10 +137,51 @@ def find(processes: Mapping[str, Process], key: str) -> Process:
 
     Raises:
         UnknownNameError: none; near ones are suggested.
+        CatalogueError: plugins and flashbench, or several plugins, have that key.
     """
     if key not in processes:
         raise UnknownNameError("process", key, processes)
-    return processes[key]
+    found = processes[key]
+    if found.claimants:
+        claims = " and ".join((found.origin, *found.claimants))
+        raise CatalogueError(f"process '{key}'", f"claimed by {claims}", "say which in your own catalogue")
+    return found
+
+
+def _with_plugins(processes: dict[str, Process]) -> dict[str, Process]:
+    for plugin in plugins.usable("process"):
+        try:
+            added = fragment(plugin)
+        except PluginError as error:
+            plugins.warn(error)
+            continue
+        for key, process in added.items():
+            first = processes.setdefault(key, process)
+            if first is not process:
+                processes[key] = replace(first, claimants=(*first.claimants, process.origin))
+    return processes
+
+
+def fragment(plugin: plugins.Plugin) -> dict[str, Process]:
+    """Processes of the catalogue file that a plugin registers.
+
+    Raises:
+        PluginError: it cannot be loaded, is no path, or the file does not hold.
+    """
+    path = plugin.load()
+    if not isinstance(path, (str, os.PathLike)):
+        problem = f"is a {type(path).__name__}, not the path of a catalogue TOML"
+        raise PluginError(plugin.where, problem, "register a pathlib.Path")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        added = _parse(text, os.fspath(path), Path(path).resolve().parent)
+    except (OSError, UnicodeDecodeError, CatalogueError) as error:
+        raise PluginError(plugin.where, str(error), "a fault of the plugin") from error
+    origin = f"{plugin.distribution} {plugin.version}"
+    without = [key for key, process in added.items() if not process.files]
+    if without:
+        raise PluginError(plugin.where, f"process '{without[0]}' has no files", "name the files of a tier")
+    return {key: replace(process, origin=origin) for key, process in added.items()}
 
 
 def _parse(text: str, origin: str, folder: Path) -> dict[str, Process]:

@@ -14,11 +14,11 @@ import signal
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -26,14 +26,14 @@ from typing import Any, Final
 import awkward as ak
 import numpy as np
 
-from flashbench import provenance
+from flashbench import plugins, provenance
 from flashbench.analysis import Cutflow, Cuts, Discriminator, analyse, open_discriminator
 from flashbench.analysis.dnn import open_expected
 from flashbench.errors import FlashbenchError, RunError, SimulationError
 from flashbench.events import IDENTITY, columns, repeat
 from flashbench.nanoaod import Block, Loaded, Source, expand, load_block, open_source, plan_blocks, require
 from flashbench.results import MANIFEST, MANIFEST_VERSION, Part, RunResult, load_run, read_part, write_part
-from flashbench.simulators import RunName, Simulator, check_output, make
+from flashbench.simulators import RunName, Simulator, check_output, make, origin
 from flashbench.storage import write_json
 
 BLOCK_EVENTS: Final = 2000
@@ -92,6 +92,7 @@ def run(
     executor: Executor | None = None,
     workers: int = 1,
     progress: Progress | None = None,
+    keep_going: bool = False,
 ) -> RunResult:
     """Run one simulator over NanoAOD files through the analysis.
 
@@ -103,13 +104,15 @@ def run(
         executor: any `concurrent.futures.Executor`, e.g. of a Dask cluster; overrides `workers`.
         workers: processes; 1 stays in this one.
         progress: called with generator events done and in all.
+        keep_going: finish the other blocks when one fails; the run is an error all the same.
 
     Returns:
         The finished run, also written to `out`.
 
     Raises:
         InputError, SchemaError: the input or a network cannot be read, or the input lacks a branch.
-        SimulationError: the simulator raised or broke the contract; finished parts are kept.
+        SimulationError: the simulator raised or broke the contract; finished parts are kept. With `keep_going`, one
+            for all blocks that failed, whatever their errors.
         RunError: folds asked of a simulator that is not stochastic, or no events.
 
     Example:
@@ -126,7 +129,7 @@ def run(
     tools = _Tools(made, open_discriminator(request.dnn) if request.dnn else None)
     tasks = [_task(block, request, tools, out, simulator) for block in blocks]
     started = time.perf_counter()
-    _execute(tasks, tools, executor, workers, progress)
+    _execute(tasks, tools, executor, workers, progress, keep_going=keep_going)
     parts = [read_part(task.part, rows=False) for task in tasks]
     manifest = {
         **_describe(request, tools, sources, parts),
@@ -160,7 +163,9 @@ def process_block(task: _Task) -> Path:
 
 def _simulate(simulator: Simulator, events: ak.Array, task: _Task) -> ak.Array:
     request, info = task.request, simulator.info
-    where = f"simulator '{info.name}' on {request.process}, {task.block.where}"
+    numbers = f", events {ak.min(events.event)}–{ak.max(events.event)}" if len(events) else ""
+    block = f"block {task.block.index}{numbers}, {task.block.where}"
+    where = f"simulator '{info.name}' of {origin(simulator)} on {request.process}, {block}"
     stream = np.random.SeedSequence([request.seed, zlib.crc32(request.process.encode()), task.block.index])
     try:
         output = simulator.simulate(events, np.random.default_rng(stream))
@@ -203,6 +208,12 @@ def _simulator(name: RunName) -> Simulator:
     return make(name)
 
 
+@cache  # entry points do not change while it runs
+def _extensions() -> tuple[str, ...]:
+    """Observables of plugins, which a table then holds."""
+    return tuple(p.origin for p in plugins.available("observable"))
+
+
 @contextmanager
 def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
     started = time.perf_counter()
@@ -224,6 +235,7 @@ def _task(block: Block, request: RunRequest, tools: _Tools, out: Path, given: Si
     key = {
         "block": [block.uuid, block.start, block.stop, block.index],
         "code": provenance.code_fingerprint(),
+        "plugins": _extensions(),
         "simulator": [made.info.name, made.info.version, f"{type(made).__module__}.{type(made).__qualname__}"],
         "settings": settings,
         "dnn": scored_by,
@@ -233,21 +245,48 @@ def _task(block: Block, request: RunRequest, tools: _Tools, out: Path, given: Si
 
 
 def _execute(
-    tasks: Sequence[_Task], tools: _Tools, executor: Executor | None, workers: int, progress: Progress | None
+    tasks: Sequence[_Task],
+    tools: _Tools,
+    executor: Executor | None,
+    workers: int,
+    progress: Progress | None,
+    *,
+    keep_going: bool,
 ) -> None:
     total = sum(len(t.block) for t in tasks)
     todo = [t for t in tasks if not t.part.exists()]
     done = total - sum(len(t.block) for t in todo)
+    failures: list[FlashbenchError] = []
     if progress:
         progress(done, total)
     if not todo:
         return
-    if executor is None and (workers == 1 or len(todo) == 1):
-        for task in todo:
-            process_block(replace(task, simulator=tools.simulator, discriminator=tools.discriminator))
+    with closing(_finished(todo, tools, executor, workers)) as finished:
+        for task, result in finished:
+            try:
+                result()
+            except FlashbenchError as error:
+                if not keep_going:
+                    raise
+                failures.append(error)
+                continue
             done += len(task.block)
             if progress:
                 progress(done, total)
+    if failures:
+        problem = f"{len(failures)} of {len(tasks)} blocks failed; " + "; ".join(map(str, failures))
+        hint = "the others are kept: the same command tries these again"
+        raise SimulationError(f"{tasks[0].request.name} on {tasks[0].request.process}", problem, hint)
+
+
+def _finished(
+    todo: Sequence[_Task], tools: _Tools, executor: Executor | None, workers: int
+) -> Generator[tuple[_Task, Callable[[], Path]], None, None]:
+    """Tasks as they finish, each with what gives its part or raises its error."""
+    if executor is None and (workers == 1 or len(todo) == 1):
+        for task in todo:
+            given = replace(task, simulator=tools.simulator, discriminator=tools.discriminator)
+            yield task, partial(process_block, given)
         return
     own = None
     if executor is None:
@@ -256,10 +295,7 @@ def _execute(
     futures: dict[Future[Path], _Task] = {executor.submit(process_block, task): task for task in todo}
     try:
         for future in as_completed(futures):
-            future.result()
-            done += len(futures[future].block)
-            if progress:
-                progress(done, total)
+            yield futures[future], future.result
     finally:
         for future in futures:
             future.cancel()

@@ -44,6 +44,7 @@ class Settings:
         runs: folder of the run directories, `<runs>/<process>/<simulator>`.
         cuts: selection.
         dnn: networks that score the events; by default those shipped, None for no scores.
+        keep_going: finish the other blocks of a run when one fails.
     """
 
     events: int | None = None
@@ -52,6 +53,7 @@ class Settings:
     runs: Path = Path("runs")
     cuts: Cuts = field(default_factory=Cuts)
     dnn: Path | None = field(default_factory=shipped)
+    keep_going: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,14 @@ def run_process(process: Process, name: RunName, settings: Settings, monitor: Mo
     )
     out = settings.runs / process.key / str(name)
     with monitor(f"{name} on {process.key}") as progress:
-        result = engine.run(request, found.files, out, workers=settings.workers, progress=progress)
+        result = engine.run(
+            request,
+            found.files,
+            out,
+            workers=settings.workers,
+            progress=progress,
+            keep_going=settings.keep_going,
+        )
     write_histograms([result], out / "histograms.json")
     return result
 

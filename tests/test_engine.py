@@ -150,11 +150,22 @@ def test_changed_simulator_version_is_not_served_old_parts(nanoaod_file, tmp_pat
 
 def test_failing_block_names_itself_and_finished_parts_stay(nanoaod_file, tmp_path):
     with pytest.raises(
-        SimulationError, match=r"'smear' on toy, .*entries 270–359: raised ZeroDivisionError: by design"
+        SimulationError,
+        match=r"'smear' of test_engine:Failing on toy, block 3, events 271–360, .*entries 270–359: "
+        r"raised ZeroDivisionError: by design",
     ):
         run(SMEAR, [nanoaod_file], tmp_path / "r", simulator=Failing())
     assert not (tmp_path / "r" / "manifest.json").exists()
     assert all(p.suffix == ".parquet" for p in (tmp_path / "r" / "parts").iterdir())
+    with pytest.raises(RunError, match="no finished run"):
+        load_run(tmp_path / "r")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_keep_going_finishes_the_other_blocks_and_names_those_that_failed(nanoaod_file, tmp_path, workers):
+    with pytest.raises(SimulationError, match=r"smear on toy: 1 of 6 blocks failed; .*block 3, events 271–360"):
+        run(SMEAR, [nanoaod_file], tmp_path / "r", simulator=Failing(), workers=workers, keep_going=True)
+    assert len(list((tmp_path / "r" / "parts").iterdir())) == 5
     with pytest.raises(RunError, match="no finished run"):
         load_run(tmp_path / "r")
 

@@ -6,7 +6,7 @@ What to use when:
 - `Cuts`: the thresholds; `Cuts(leading_muon_pt=26, trigger="HLT_IsoMu24")` is the full published event
   selection.
 - `open_discriminator(path)`: a network in ONNX, for `analyse(events, cuts, discriminator)`.
-- `OBSERVABLES`, `REGIONS`: what to iterate over in plots and metrics.
+- `all_observables()`, `REGIONS`: what to iterate over in plots and metrics.
 - `Cutflow`: add those of blocks with `+`.
 - `select_muons`, `select_jets`, `find_candidates`: the steps of `analyse`, for other analyses.
 - `flashbench.analysis.kinematics`: the formulas by themselves.
@@ -32,7 +32,7 @@ from flashbench.analysis.kinematics import (
     zeppenfeld,
 )
 from flashbench.analysis.objects import select_jets, select_muons
-from flashbench.analysis.observables import OBSERVABLES, Observable, find_observable
+from flashbench.analysis.observables import OBSERVABLES, Observable, all_observables, find_observable
 from flashbench.analysis.regions import REGIONS, Region, find_region, region_codes
 from flashbench.analysis.vbf import Analysed, analyse
 
@@ -49,6 +49,7 @@ __all__ = [
     "MomentumArray",
     "Observable",
     "Region",
+    "all_observables",
     "analyse",
     "collins_soper",
     "eta_gap",

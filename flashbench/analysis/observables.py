@@ -1,6 +1,9 @@
 """The observables of the VBF H → μμ analysis: what is tabulated, plotted and compared.
 
-A new observable is one entry of a group below; the table, the plots, the metrics and the CLI follow.
+A new observable is one entry of a group below, or an entry point of the group `flashbench.observables`; the table, the
+plots, the metrics and the CLI follow.
+
+What to use when: `all_observables()` for all there are, `OBSERVABLES` for those of flashbench itself.
 
 References:
     CMS, JHEP 01 (2021) 148, for the quantities.
@@ -9,16 +12,18 @@ References:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from math import pi
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from flashbench import plugins
 from flashbench.analysis import kinematics
 from flashbench.analysis.candidates import Candidates
 from flashbench.analysis.kinematics import FloatArray, natural_log
-from flashbench.errors import SchemaError, UnknownNameError
+from flashbench.errors import PluginError, SchemaError, UnknownNameError
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +166,36 @@ _SCORES = (
 OBSERVABLES: tuple[Observable, ...] = (*_DIMUON, *_DIMUON_AND_JETS, *_MUONS, *_JETS, *_SCORES)
 
 
+@cache  # entry points do not change while it runs
+def all_observables() -> tuple[Observable, ...]:
+    """Those of flashbench, then those of plugins; see `flashbench.plugins` for names that are taken."""
+    found = plugins.objects("observable", Observable, {o.name for o in OBSERVABLES})
+    return (*OBSERVABLES, *(_named(each, plugin) for plugin, each in found))
+
+
+def _named(observable: Observable, plugin: plugins.Plugin) -> Observable:
+    """The observable, with a function whose failure names the plugin."""
+    given = observable.function
+    if given is None:
+        return observable
+
+    def function(candidates: Candidates) -> ArrayLike:
+        try:
+            return given(candidates)
+        except Exception as error:
+            where = f"observable '{observable.name}' of {plugin.origin}"
+            raise PluginError(where, f"raised {type(error).__name__}: {error}", "a fault of the plugin") from error
+
+    return replace(observable, function=function)
+
+
 def find_observable(name: str) -> Observable:
     """The observable of that name.
 
     Raises:
         UnknownNameError: there is none; suggests near ones.
     """
-    for observable in OBSERVABLES:
+    for observable in all_observables():
         if observable.name == name:
             return observable
-    raise UnknownNameError("observable", name, (o.name for o in OBSERVABLES))
+    raise UnknownNameError("observable", name, (o.name for o in all_observables()))

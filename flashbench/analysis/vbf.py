@@ -19,7 +19,7 @@ from flashbench.analysis.candidates import Candidates, find_candidates
 from flashbench.analysis.cutflow import Cutflow
 from flashbench.analysis.cuts import Cuts
 from flashbench.analysis.dnn import Discriminator
-from flashbench.analysis.observables import OBSERVABLES
+from flashbench.analysis.observables import all_observables
 from flashbench.analysis.regions import NO_REGION, SIGNAL, BoolArray, region_codes
 from flashbench.errors import SchemaError
 
@@ -54,7 +54,7 @@ def analyse(events: ak.Array, cuts: Cuts = Cuts(), discriminator: Discriminator 
         SchemaError: the trigger is not among the fields, or a weight is not finite.
     """
     candidates = find_candidates(events, cuts)
-    table: dict[str, NDArray[Any]] = {o.name: o.evaluate(candidates) for o in OBSERVABLES if o.function}
+    table: dict[str, NDArray[Any]] = {o.name: o.evaluate(candidates) for o in all_observables() if o.function}
 
     decisions = _event_cuts(events, candidates, cuts)
     passed = np.logical_and.reduce([decision for _, decision in decisions])

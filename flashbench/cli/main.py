@@ -7,13 +7,15 @@ from typing import Annotated, Final
 
 import typer
 
-from flashbench.cli import check, compare, listing, run, samples, train, validate
+from flashbench.cli import check, compare, listing, plugins, run, samples, train, validate
+from flashbench.cli.root import Root
 from flashbench.errors import FlashbenchError
 
 INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="flashbench",
+    cls=Root,
     help="Does a fast detector simulation give the analysis result that full simulation would?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -25,9 +27,16 @@ app.command("compare")(compare.compare)
 app.command("check")(check.check)
 app.command("simulators")(listing.simulators)
 app.command("processes")(listing.processes)
+app.command("plugins")(plugins.plugins)
+app.add_typer(plugins.app, name="plugin")
 app.add_typer(samples.app, name="samples")
 app.add_typer(train.app, name="train")
 app.add_typer(validate.app, name="validate")
+
+OWN_VERBS: Final = (
+    *(str(verb.name) for verb in app.registered_commands),
+    *(str(group.name) for group in app.registered_groups),
+)  # a plugin's of the same name is left out
 
 
 def _version(show: bool) -> None:

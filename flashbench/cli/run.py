@@ -26,6 +26,9 @@ def run(
     leading_muon_pt: LeadingMuonPt = None,
     trigger: Trigger = None,
     dnn: Dnn = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Finish the other blocks when one fails; still exits with 1.")
+    ] = False,
 ) -> None:
     """Run one simulator on one process through the VBF H→μμ analysis.
 
@@ -63,7 +66,7 @@ def run(
     else:
         chosen = lists.find(processes, process or "")
     cuts = Cuts(leading_muon_pt=leading_muon_pt, trigger=trigger)
-    settings = Settings(events, seed, workers, out, cuts, chosen_dnn(dnn))
+    settings = Settings(events, seed, workers, out, cuts, chosen_dnn(dnn), keep_going)
     result = run_process(chosen, parse_run_name(sim), settings, bars(console))
     console.print(cutflow_table([result]))
     for what, number in result.manifest["repairs"].items():

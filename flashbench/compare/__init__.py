@@ -86,7 +86,7 @@ def compare(
         UnknownNameError: a process has no run of that reference.
     """
     from flashbench import __version__
-    from flashbench.analysis import OBSERVABLES
+    from flashbench.analysis import all_observables
     from flashbench.compare import histograms, metrics
     from flashbench.compare.discriminator import neutralise, tabulated
     from flashbench.compare.documents import HistogramDocument
@@ -102,7 +102,7 @@ def compare(
     records: list[MetricRecord] = []
     drawings, document = [], HistogramDocument()
     for process in processes:
-        observables = tabulated([paired.run for paired in process.all], OBSERVABLES)
+        observables = tabulated([paired.run for paired in process.all], all_observables())
         overlays, yields = histograms.fill(process, observables, REPLICAS)
         records += metrics.measure(overlays, yields)
         drawings += [drawing_of(overlay) for overlay in overlays]
@@ -122,9 +122,9 @@ def compare(
 
 def write_histograms(runs: Sequence[RunResult], path: Path) -> None:
     """Write the standard histograms of runs as UHI JSON, without comparing them."""
-    from flashbench.analysis import OBSERVABLES
+    from flashbench.analysis import all_observables
     from flashbench.compare.discriminator import tabulated
     from flashbench.compare.documents import histograms_of
     from flashbench.storage import write_json
 
-    write_json(path, histograms_of(runs, tabulated(runs, OBSERVABLES)).content)
+    write_json(path, histograms_of(runs, tabulated(runs, all_observables())).content)

@@ -1,7 +1,8 @@
 """How far a simulator is from the reference, as numbers with errors: the registry of metrics and their
 records.
 
-A new metric is one function and one entry of `METRICS`; records, tables and the report follow.
+A new metric is one function and one entry of `METRICS`, or an entry point of the group `flashbench.metrics`; records,
+tables and the report follow.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flashbench import plugins
 from flashbench.compare.histograms import Overlay, Spectrum, Yield
 from flashbench.compare.nulls import (
     Chance,
@@ -212,11 +215,18 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
+@cache  # entry points do not change while it runs
+def all_metrics() -> tuple[Metric, ...]:
+    """Those of flashbench, then those of plugins; see `flashbench.plugins` for names that are taken."""
+    found = plugins.objects("metric", Metric, {m.name for m in METRICS})
+    return (*METRICS, *(each for _, each in found))
+
+
 def measure(overlays: Sequence[Overlay], yields: Sequence[Yield]) -> Iterator[MetricRecord]:
     """Records of every metric of overlays, then of the yields of all regions, of one process."""
     for overlay in overlays:
         for spectrum in overlay.others:
-            for metric in METRICS:
+            for metric in all_metrics():
                 value, error, chance = _try(metric, spectrum, overlay)
                 names = (overlay.process, overlay.region.name, overlay.observable.name, spectrum.simulator)
                 numbers = (value, error, overlay.n_events)
@@ -281,7 +291,7 @@ def to_document(records: Sequence[MetricRecord], *, version: str, replicas: int)
         "bootstrap_replicas": replicas,
         "null_replicas": NULL_REPLICAS,
         "metrics": [
-            {"name": m.name, "definition": m.definition, "higher_is_better": m.higher_is_better} for m in METRICS
+            {"name": m.name, "definition": m.definition, "higher_is_better": m.higher_is_better} for m in all_metrics()
         ],
         "records": [asdict(record) for record in records],
     }

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from flashbench import __version__
 from flashbench.analysis import REGIONS
 from flashbench.compare.mathtext import to_html
-from flashbench.compare.metrics import METRICS, MetricRecord
+from flashbench.compare.metrics import MetricRecord, all_metrics
 from flashbench.compare.numbers import count, probability, sigmas, with_error
 from flashbench.compare.plots import Drawing, Picture
 from flashbench.compare.verdict import BEYOND_P, FAMILY_P, YIELD_REGIONS, YIELD_SIGMAS
@@ -43,7 +43,7 @@ def render(comparison: Comparison) -> str:
             (d.process, d.region, d.observable): d.name for d in (picture.drawing for picture in comparison.pictures)
         },
         processes=[_process(comparison, process) for process in processes],
-        metrics=METRICS,
+        metrics=all_metrics(),
         yield_regions=YIELD_REGIONS,
         family_p=FAMILY_P,
         beyond_p=BEYOND_P,

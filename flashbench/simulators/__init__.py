@@ -7,10 +7,9 @@ What to use when: implement `Simulator` to bring your own, register it in the en
 
 from flashbench.simulators.contract import check_output
 from flashbench.simulators.protocol import Simulator, SimulatorInfo
-from flashbench.simulators.registry import Registered, RunName, available, get, make, parse_run_name
+from flashbench.simulators.registry import RunName, available, get, make, origin, parse_run_name
 
 __all__ = [
-    "Registered",
     "RunName",
     "Simulator",
     "SimulatorInfo",
@@ -18,5 +17,6 @@ __all__ = [
     "check_output",
     "get",
     "make",
+    "origin",
     "parse_run_name",
 ]

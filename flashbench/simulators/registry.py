@@ -8,34 +8,19 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
-from flashbench.errors import PluginError, UnknownNameError
+from flashbench import plugins
+from flashbench.errors import FlashbenchError, PluginError, UnknownNameError
+from flashbench.plugins import Plugin
 from flashbench.simulators.protocol import Simulator
 
-GROUP: Final = "flashbench.simulators"
+KIND: Final = "simulator"
 _RUN_NAME: Final = re.compile(r"(?P<name>[A-Za-z][\w.-]*)(?::(?P<options>[^@]+))?(?:@(?P<folds>\d+))?")
 _OPTION: Final = re.compile(r"([A-Za-z_]\w*)=([^=,]+)")
 _SWITCHES: Final = {"on": True, "true": True, "off": False, "false": False}
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A simulator's registration, before it is loaded."""
-
-    name: str
-    target: str
-    distribution: str
-    version: str
-
-    @property
-    def origin(self) -> str:
-        """Where it comes from: distribution, version and object."""
-        return f"{self.distribution} {self.version} ({self.target})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +54,9 @@ def parse_run_name(text: str) -> RunName:
     return RunName(match["name"], int(match["folds"] or 1), tuple(pairs))
 
 
-def available() -> list[Registered]:
+def available() -> list[Plugin]:
     """All registered simulators, by name; those with a name taken twice stand twice."""
-    found = [_registered(point) for point in entry_points(group=GROUP)]
-    return sorted(set(found), key=lambda r: (r.name, r.origin))
+    return plugins.available(KIND)
 
 
 def make(name: RunName) -> Simulator:
@@ -104,38 +88,35 @@ def get(name: str, **options: bool | float | str) -> Simulator:
 
     Raises:
         UnknownNameError: nothing of that name; near ones are suggested.
-        PluginError: two distributions claim the name, the object cannot be imported, or is no `Simulator`.
+        PluginError: two distributions claim the name, the object is for another flashbench, cannot be imported or made,
+            or is no `Simulator`.
     """
-    by_name: dict[str, dict[str, EntryPoint]] = defaultdict(dict)
-    for point in entry_points(group=GROUP):
-        by_name[point.name][_registered(point).origin] = point
-    if name not in by_name:
-        raise UnknownNameError("simulator", name, by_name)
-    points = by_name[name]
-    if len(points) > 1:
-        raise PluginError(f"simulator '{name}'", f"claimed by {' and '.join(sorted(points))}", "uninstall one of them")
-    origin, point = next(iter(points.items()))
+    plugin = plugins.find(KIND, name)
+    factory = plugin.load()
+    _check_options(factory, options, plugin.where)
     try:
-        factory = point.load()
-    except ImportError as error:
-        raise PluginError(
-            f"simulator '{name}' of {origin}", f"cannot be imported: {error}", "install what it needs"
-        ) from error
-    _check_options(factory, options, f"simulator '{name}' of {origin}")
-    made = factory(**options)
+        made = factory(**options)
+    except FlashbenchError:
+        raise
+    except Exception as error:
+        problem = f"raised {type(error).__name__} when it was made: {error}"
+        raise PluginError(plugin.where, problem, "a fault of the plugin, or an option's value") from error
     if not isinstance(made, Simulator):
-        raise PluginError(
-            f"simulator '{name}' of {origin}",
-            "has no `info` and `simulate`",
-            "see flashbench.simulators.Simulator",
-        )
+        raise PluginError(plugin.where, "has no `info` and `simulate`", "see flashbench.simulators.Simulator")
     if made.info.name != name:
-        raise PluginError(
-            f"simulator '{name}' of {origin}",
-            f"calls itself '{made.info.name}'",
-            "use one name in both places",
-        )
+        raise PluginError(plugin.where, f"calls itself '{made.info.name}'", "use one name in both places")
     return made
+
+
+def origin(simulator: Simulator) -> str:
+    """Where a simulator comes from: its distribution with version, or its class where it is not registered."""
+    kind = type(simulator)
+    for plugin in available():
+        module, _, name = plugin.target.partition(":")
+        same_package = module.partition(".")[0] == kind.__module__.partition(".")[0]
+        if plugin.name == simulator.info.name and name == kind.__qualname__ and same_package:
+            return f"{plugin.distribution} {plugin.version}"
+    return f"{kind.__module__}:{kind.__qualname__}"
 
 
 def _check_options(factory: Any, options: Mapping[str, object], where: str) -> None:
@@ -145,9 +126,3 @@ def _check_options(factory: Any, options: Mapping[str, object], where: str) -> N
     for option in options:
         if option not in known:
             raise PluginError(where, f"has no option '{option}'", f"it has {', '.join(known) or 'none'}")
-
-
-def _registered(point: EntryPoint) -> Registered:
-    distribution = point.dist
-    name, version = (distribution.name, distribution.version) if distribution else ("unknown distribution", "")
-    return Registered(point.name, point.value, name, version)

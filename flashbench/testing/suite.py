@@ -34,7 +34,8 @@ class SimulatorContract:
         import pytest
 
         __tracebackhide__ = True
-        outcome = _checker(type(self).simulator, self.limits).outcome(rule)
+        simulator: Any = type(self).simulator
+        outcome = _checker(simulator, self.limits).outcome(rule)
         if outcome.verdict is Verdict.BROKEN:
             pytest.fail(outcome.message, pytrace=False)
         if outcome.verdict is Verdict.NOT_JUDGED:
@@ -44,5 +45,5 @@ class SimulatorContract:
 
 
 @cache  # a sample is simulated once, not once a rule
-def _checker(simulator: Target, limits: Limits) -> Checker:
+def _checker(simulator: Any, limits: Limits) -> Checker:
     return Checker(simulator, limits)
