@@ -77,6 +77,37 @@ def test_a_common_factor_on_the_weights_changes_nothing(seed, factor):
     assert_allclose(one.covariance, two.covariance, atol=1e-15)
 
 
+@given(seed=st.integers(0, 1000), factor=st.floats(0.01, 100))
+@settings(max_examples=20, deadline=None)
+def test_a_factor_common_to_both_fast_simulations_cancels(seed, factor):
+    """An efficiency that is off by the same factor in REF_sim and VAR_sim, and one on all of REF_full and VAR_full."""
+
+    def scaled(parts: dict[str, EventContents], name: str) -> JointMoments:
+        changed = EventContents(parts[name].events, parts[name].weights, factor * parts[name].contents)
+        return joint_moments({**parts, name: changed})
+
+    reference, variation = sample(seed), sample(seed + 1, power=2)
+    one = transfer(joint_moments(reference), joint_moments(variation))
+    two = transfer(scaled(reference, "sim"), scaled(variation, "sim"))
+    assert_allclose(two.values, one.values)
+    assert_allclose(two.covariance, one.covariance, atol=1e-15)
+    closed = close(joint_moments(reference), joint_moments(variation))
+    both = close(scaled(reference, "full"), scaled(variation, "full"))
+    assert_allclose(both.ratio, closed.ratio)
+    assert_allclose(both.chi_square.statistic, closed.chi_square.statistic, rtol=1e-6)
+
+
+@given(seed=st.integers(0, 1000), folds=st.integers(1, 3))
+@settings(max_examples=20, deadline=None)
+def test_covariances_of_predictions_are_positive_semi_definite(seed, folds):
+    reference, variation = (joint_moments(sample(s, 300, folds=folds)) for s in (seed, seed + 1))
+    prediction = transfer(reference, variation)
+    valid = prediction.valid
+    matrix = prediction.covariance[np.ix_(valid, valid)]
+    assert_allclose(np.sqrt(np.diagonal(matrix)), prediction.errors[valid])
+    assert np.linalg.eigvalsh((matrix + matrix.T) / 2)[0] > -1e-12 * np.abs(matrix).max()
+
+
 def test_covariance_is_that_of_the_paired_bootstrap():
     """With folds, and prediction minus truth of the same events as in a closure."""
     reference, variation = sample(3, folds=4), sample(4, power=2, folds=4)
