@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from flashbench.cli import check, compare, listing, plugins, run, samples, train, validate
+from flashbench.cli import check, compare, grid, listing, monitor, plugins, run, samples, train, validate
 from flashbench.cli.root import Root
 from flashbench.errors import FlashbenchError
 
@@ -29,6 +29,8 @@ app.command("simulators")(listing.simulators)
 app.command("processes")(listing.processes)
 app.command("plugins")(plugins.plugins)
 app.add_typer(plugins.app, name="plugin")
+app.command("monitor")(monitor.monitor)
+app.add_typer(grid.app, name="grid")
 app.add_typer(samples.app, name="samples")
 app.add_typer(train.app, name="train")
 app.add_typer(validate.app, name="validate")

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from flashbench.cli.options import Catalogue, Seed, Workers
+from flashbench.cli.train_refined import refined
 
 app = typer.Typer(no_args_is_help=True, help="Train FlashSim on NanoAOD.")
+app.command()(refined)
 
 
 @app.callback()

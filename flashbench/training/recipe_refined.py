@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from flashbench.simulators.refined.network import NetworkConfig
-from flashbench.training.loop import LoopConfig
+from flashbench.errors import CatalogueError
+
+if TYPE_CHECKING:  # both import torch, which a grid can be looked at without
+    from flashbench.simulators.refined.network import NetworkConfig
+    from flashbench.training.loop import LoopConfig
 
 DEFAULT_EVENTS: Final = 60_000
 _FEWEST_STEPS: Final = 20  # an epoch: a small sample gets smaller batches
@@ -78,6 +84,8 @@ class RefinerRecipe(BaseModel):
     @property
     def network(self) -> NetworkConfig:
         """Shape of the network."""
+        from flashbench.simulators.refined.network import NetworkConfig
+
         return NetworkConfig(self.blocks, self.hidden)
 
     def stages(self, kind: str) -> tuple[Stage, ...]:
@@ -93,7 +101,29 @@ class RefinerRecipe(BaseModel):
 
     def loop(self, epochs: int, rows: int, threads: int) -> LoopConfig:
         """Loop over so many rows: smaller batches for a small sample."""
+        from flashbench.training.loop import LoopConfig
+
         batch = int(np.clip(rows // _FEWEST_STEPS, min(_FEWEST_ROWS, self.batch), self.batch))
         return LoopConfig(
             epochs, batch, self.rate, self.warmup, patience=self.patience, threads=threads, tensorboard=False
         )
+
+
+def load_recipe(path: Path | None, changes: Mapping[str, Any]) -> RefinerRecipe:
+    """The shipped recipe with what a TOML file and `changes` say otherwise.
+
+    Raises:
+        CatalogueError: unreadable, not TOML, an unknown key or a value that does not hold; names file and key.
+    """
+    where, content = str(path or "recipe"), {}
+    if path is not None:
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise CatalogueError(where, f"cannot be read: {error}", "give a recipe in TOML") from error
+    try:
+        return RefinerRecipe.model_validate({**content, **changes})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise CatalogueError(f"{where}: {key}", str(first["msg"]), f"{error.error_count()} problem(s)") from error

@@ -70,12 +70,15 @@ def write(folder: Path, state: str, facts: Mapping[str, Any]) -> None:
 
 @contextmanager
 def running(folder: Path, facts: Mapping[str, Any]) -> Iterator[None]:
-    """Say that a training runs, and afterwards that it is done, or failed and why."""
+    """Say that a training runs, and afterwards that it is done, was interrupted, or failed and why."""
     write(folder, RUNNING, facts)
     try:
         yield
-    except BaseException as error:
+    except Exception as error:
         write(folder, FAILED, {**facts, "error": f"{type(error).__name__}: {error}"})
+        raise
+    except BaseException:  # Ctrl-C: it can go on
+        write(folder, KILLED, facts)
         raise
     write(folder, DONE, facts)
 
