@@ -157,10 +157,15 @@ def _from_sigmoid(score: FloatArray, network: Network) -> tuple[FloatArray, Floa
     return score, np.arctanh(np.minimum(score, _LARGEST))
 
 
-def input_matrix(table: Table, rows: NDArray[np.intp] | None = None) -> FloatArray:
-    """Columns of `INPUTS`, shape (rows, 25): constants filled in, the mass of sideband rows set to 125 GeV.
+def input_matrix(table: Table, rows: NDArray[np.intp] | None = None, *, own_mass: bool = False) -> FloatArray:
+    """Columns of `INPUTS`, shape (rows, 25), constants filled in.
 
     QGL is as in the table, −1 where a jet has none.
+
+    Args:
+        table: `region` and the observables.
+        rows: which; None for all.
+        own_mass: whether sideband rows keep their dimuon mass, as in training, rather than have that of the signal.
 
     Raises:
         SchemaError: a column is missing.
@@ -169,7 +174,7 @@ def input_matrix(table: Table, rows: NDArray[np.intp] | None = None) -> FloatArr
     matrix = np.empty((len(chosen), len(INPUTS)))
     for number, name in enumerate(INPUTS):
         matrix[:, number] = CONSTANTS[name] if name in CONSTANTS else _column(table, name)[chosen]
-    sideband = _column(table, "region")[chosen] == SIDEBAND
+    sideband = (_column(table, "region")[chosen] == SIDEBAND) & (not own_mass)
     matrix[sideband, _MASS] = SIDEBAND_MASS
     matrix[sideband, _RESOLUTION] = SIDEBAND_MASS * matrix[sideband, _RELATIVE]
     return matrix
