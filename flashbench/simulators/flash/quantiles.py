@@ -16,7 +16,7 @@ Float32Array = NDArray[np.float32]
 
 ATOM_SHARE: Final = 1 / 2000  # a value more common than this keeps its own flat segment …
 _ATOM_COUNT: Final = 5  # … if it was seen this often
-_FEWEST_MOVING: Final = 1000
+FEWEST_MOVING: Final = 200
 _SPACING: Final = 0.01  # of knots in the latent where the target is continuous
 
 
@@ -60,10 +60,10 @@ class Quantiles:
     def moved(self, before: Float32Array, after: Float32Array) -> Quantiles:
         """The same quantile function for latents of another distribution; both given by a sample, shape (rows,).
 
-        Beyond the samples edges move as their ends do. An atom without any row is dropped. Fewer than 1000 rows tell
-        nothing: then nothing moves.
+        Beyond the samples edges move as their ends do. An atom without any row is dropped. Fewer rows than
+        `FEWEST_MOVING` tell nothing: then nothing moves.
         """
-        if min(len(before), len(after)) < _FEWEST_MOVING:
+        if min(len(before), len(after)) < FEWEST_MOVING:
             return self
         edge = np.append(self.edge, self.end).astype(np.float64)
         old, new = np.sort(before).astype(np.float64), np.sort(after).astype(np.float64)

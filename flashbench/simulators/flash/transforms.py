@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from flashbench.errors import SchemaError, SimulationError
 from flashbench.simulators.flash.features import Feature, FloatArray, Scale
 from flashbench.simulators.flash.implied import Implication, apply, find
-from flashbench.simulators.flash.quantiles import Quantiles, quantiles
+from flashbench.simulators.flash.quantiles import FEWEST_MOVING, Quantiles, quantiles
 
 Tensors = dict[str, NDArray[Any]]
 Float32Array = NDArray[np.float32]
@@ -79,20 +79,24 @@ class RankGaussian:
         """The same tables moved so that draws of an imperfect flow have exactly the distributions of its training.
 
         The median of the training must stand where the median of the draws is, and so for every other quantile. A
-        target that follows from another is moved in the rows where it does not: there its spike is not needed.
+        target that follows from another is moved in the rows where it does not: there its spike is not needed. A rule
+        that leaves too few such rows is given up.
 
         Args:
             drawn: latents from the flow for the conditions of the training sample, shape (rows, targets).
             latent, values: of the training sample, shape (training rows, targets); `latent` from `forward`.
         """
-        effects = [rule.effect for rule in self.rules]
+        if min(len(latent), len(drawn)) < FEWEST_MOVING:
+            return self
+        rules = [rule for rule in self.rules if (values[:, rule.cause] != rule.when).sum() >= FEWEST_MOVING]
+        effects = [rule.effect for rule in rules]
         tables = [t if j in effects else t.moved(latent[:, j], drawn[:, j]) for j, t in enumerate(self.tables)]
-        for rule in self.rules:  # each after what it follows from
-            made = RankGaussian(tables, self.features, self.rules).inverse(drawn)
+        for rule in rules:  # each after what it follows from
+            made = RankGaussian(tables, self.features, rules).inverse(drawn)
             open_before, open_now = values[:, rule.cause] != rule.when, made[:, rule.cause] != rule.when
             j = rule.effect
             tables[j] = tables[j].moved(latent[open_before, j], drawn[open_now, j])
-        return RankGaussian(tables, self.features, self.rules)
+        return RankGaussian(tables, self.features, rules)
 
     def forward(self, values: FloatArray, uniform: FloatArray) -> Float32Array:
         """Latents of physical values.
