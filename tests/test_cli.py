@@ -18,6 +18,7 @@ from samples import nanoaod_events
 COMMAND = Path(sys.executable).with_name("flashbench")
 VERBS = [
     *([], ["run"], ["compare"], ["simulators"], ["processes"], ["train", "flash"], ["validate", "flash"]),
+    *(["upsample"], ["systematics"]),
     *(["samples"], *(["samples", verb] for verb in ("make", "list", "show", "validate"))),
 ]
 

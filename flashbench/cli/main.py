@@ -7,7 +7,20 @@ from typing import Annotated, Final
 
 import typer
 
-from flashbench.cli import check, compare, grid, listing, monitor, plugins, run, samples, train, validate
+from flashbench.cli import (
+    check,
+    compare,
+    grid,
+    listing,
+    monitor,
+    plugins,
+    run,
+    samples,
+    systematics,
+    train,
+    upsample,
+    validate,
+)
 from flashbench.cli.root import Root
 from flashbench.errors import FlashbenchError
 
@@ -24,6 +37,8 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
+app.command("upsample")(upsample.upsample)
+app.command("systematics")(systematics.systematics)
 app.command("check")(check.check)
 app.command("simulators")(listing.simulators)
 app.command("processes")(listing.processes)

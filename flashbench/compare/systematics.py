@@ -4,6 +4,9 @@
 
 What to use when: `study_variation` for the numbers, `vary` for the numbers with figures and a document.
 
+Simulators may differ in what they lack, as they appear in ratios only: `gen` is scored with the neutral quark–gluon
+likelihood, full simulation with its own.
+
 References:
     F. Vaselli et al., FlashSim prototype, CMS NOTE-2023/003 (the method, and the figure of five curves).
 """
