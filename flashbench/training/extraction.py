@@ -157,7 +157,7 @@ def extract_block(
     jet_pairs = _match(gen_jets, jets, JET_MATCH, "genJetIdx" if LINKS[0] in held else None)
     muon_pairs = _match(candidates, muons, MUON_MATCH, "genPartIdx" if LINKS[1] in held else None)
 
-    jet_columns = conditioning.stack(conditioning.jet_conditions(gen_jets, gen_muons), JET_CONDITIONS)
+    jet_columns = conditioning.stack(conditioning.jet_conditions(gen_jets, gen_muons, events), JET_CONDITIONS)
     muon_columns = conditioning.stack(conditioning.muon_conditions(candidates, gen_jets, events), MUON_CONDITIONS)
     charge = conditioning.charge(candidates)[muon_pairs.left] * muons["charge"][muon_pairs.right]
     unmatched = np.ones(len(jets), dtype=bool)

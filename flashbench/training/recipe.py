@@ -11,13 +11,13 @@ from flashbench.training.flow import FlowSettings
 from flashbench.training.loop import LoopConfig
 
 DEFAULT_EVENTS: Final = 50_000
-_BATCHES: Final = (128, 2048)
+_BATCHES: Final = (128, 1024)
 _FEWEST_STEPS: Final = 50  # an epoch: a small sample gets smaller batches
 _MOST_EPOCHS: Final = 200
 _STEPS: Final = {
-    "jets": 10_000,
-    "muons": 4000,
-    "fake-features": 3000,
+    "jets": 14_000,
+    "muons": 7000,
+    "fake-features": 5000,
     "jet-efficiency": 3000,
     "muon-efficiency": 2000,
     "fake-number": 2000,

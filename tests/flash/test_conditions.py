@@ -42,7 +42,7 @@ def crowded():
 
 def test_closest_muons_of_jets_equal_a_plain_loop(crowded):
     jets, muons = c.gen_jets(crowded), c.gen_muons(crowded)
-    columns = c.jet_conditions(jets, muons)
+    columns = c.jet_conditions(jets, muons, crowded)
     expected = by_loop(crowded.GenJet.to_list(), crowded.GenPart.to_list(), (0.5, 0.0, 0.5, 0.5), 2)
     assert (expected[:, 1, 0] < 0.4).sum() > 10, "the sample has no jets with two muons"
     for rank in (0, 1):
@@ -61,10 +61,10 @@ def test_closest_jets_of_muons_equal_a_plain_loop(crowded):
 
 def test_columns_are_those_of_the_feature_tables(crowded):
     jets, muons = c.gen_jets(crowded), c.gen_muons(crowded)
-    assert set(c.jet_conditions(jets, muons)) == {f.name for f in JET_CONDITIONS}
+    assert set(c.jet_conditions(jets, muons, crowded)) == {f.name for f in JET_CONDITIONS}
     assert set(c.muon_conditions(muons, jets, crowded)) == {f.name for f in MUON_CONDITIONS}
-    stacked = c.stack(c.jet_conditions(jets, muons), JET_CONDITIONS)
-    assert stacked.shape == (len(jets), 14)
+    stacked = c.stack(c.jet_conditions(jets, muons, crowded), JET_CONDITIONS)
+    assert stacked.shape == (len(jets), len(JET_CONDITIONS))
     for k, feature in enumerate(JET_CONDITIONS):
         assert feature.allows(stacked[:, k]).all(), feature.name
 
@@ -78,6 +78,21 @@ def test_status_flags_pileup_and_charge_are_those_of_the_muon():
     counts = ak.to_numpy(ak.num(events.GenPart))
     assert np.array_equal(columns["nPU"], np.repeat(ak.to_numpy(events.Pileup.nPU), counts))
     assert np.array_equal(columns["gen_charge"] < 0, muons["pdgId"] == 13)
+
+
+def test_activity_is_the_hadronic_pt_of_hard_jets(crowded):
+    jets, muons = c.gen_jets(crowded), c.gen_muons(crowded)
+    expected = []
+    for event in crowded.to_list():
+        total = 0.0
+        for jet in event["GenJet"]:
+            gaps = [(jet["eta"] - m["eta"], wrapped(jet["phi"] - m["phi"]), m["pt"]) for m in event["GenPart"]]
+            hadronic = jet["pt"] - sum(pt for deta, dphi, pt in gaps if np.hypot(deta, dphi) < 0.4)
+            total += hadronic if hadronic > 20 else 0.0
+        expected.append(total)
+    found = c.activity(jets, muons)
+    assert_allclose(found, expected, rtol=1e-12)
+    assert np.array_equal(c.jet_conditions(jets, muons, crowded)["event_ht"], found[jets.event])
 
 
 def test_only_stable_last_copies_are_muons():
@@ -95,7 +110,7 @@ def test_an_event_without_neighbours_has_the_defaults(without):
     events = toy_events(20, seed=7)
     events = ak.with_field(events, events[without][:, :0], without)
     jets, muons = c.gen_jets(events), c.gen_muons(events)
-    jet_columns, muon_columns = c.jet_conditions(jets, muons), c.muon_conditions(muons, jets, events)
+    jet_columns, muon_columns = c.jet_conditions(jets, muons, events), c.muon_conditions(muons, jets, events)
     if without == "GenPart":
         assert set(jet_columns["muon1_dr"]) == {0.5}
         assert len(muon_columns["gen_pt"]) == 0
@@ -113,8 +128,8 @@ def test_a_block_without_genjets_is_refused_by_name():
 def test_an_empty_block_has_empty_conditions():
     events = toy_events(5, seed=1)[:0]
     jets, muons = c.gen_jets(events), c.gen_muons(events)
-    assert c.stack(c.jet_conditions(jets, muons), JET_CONDITIONS).shape == (0, 14)
-    assert c.stack(c.muon_conditions(muons, jets, events), MUON_CONDITIONS).shape == (0, 30)
+    assert c.stack(c.jet_conditions(jets, muons, events), JET_CONDITIONS).shape == (0, len(JET_CONDITIONS))
+    assert c.stack(c.muon_conditions(muons, jets, events), MUON_CONDITIONS).shape == (0, len(MUON_CONDITIONS))
 
 
 def test_matching_takes_the_closest_pair_first_and_each_row_once():
@@ -138,7 +153,7 @@ def test_conditions_cost_less_than_three_microseconds_a_jet(benchmark):
 
     def conditions():
         jets, muons = c.gen_jets(events), c.gen_muons(events)
-        return c.stack(c.jet_conditions(jets, muons), JET_CONDITIONS)
+        return c.stack(c.jet_conditions(jets, muons, events), JET_CONDITIONS)
 
     rows = benchmark(conditions)
     assert benchmark.stats["mean"] / len(rows) < 3e-6

@@ -26,6 +26,7 @@ PILEUP: Final = ("gpudensity", "nPU", "nTrueInt", "pudensity", "sumEOOT", "sumLO
 MUON_PT: Final = 2.5  # GeV; NanoAOD stores muons from 3 GeV
 MUON_ETA: Final = 2.8  # the chambers end at 2.4
 _NEAR: Final = 0.4  # ΔR to a neighbour of the other kind
+_ACTIVE_PT: Final = 20.0  # GeV, above what any NanoAOD stores
 _NO_MUON: Final = {"dr": 0.5, "pt": 0.0, "deta": 0.5, "dphi": 0.5}
 _NO_JET: Final = {"dr": 0.5, "deta": 0.5, "dphi": 0.5, "pt": 0.0, "mass": 0.0}
 
@@ -62,16 +63,17 @@ def reconstructible(muons: Flat) -> Flat:
     return muons.select((muons["pt"] > MUON_PT) & (np.abs(muons["eta"]) < MUON_ETA))
 
 
-def jet_conditions(jets: Flat, muons: Flat) -> Columns:
-    """The 14 conditioning variables of generator jets, each of shape (jets,).
+def jet_conditions(jets: Flat, muons: Flat, events: ak.Array) -> Columns:
+    """The conditioning variables of generator jets, each of shape (jets,).
 
     Args:
         jets: from `gen_jets`.
         muons: from `gen_muons`, of the same events.
+        events: the block, for its pile-up.
 
     Returns:
         Kinematics, flavours, and ΔR, pt, Δη, Δφ of the closest and second-closest muon within ΔR 0.4; an absent muon
-        stands at 0.5, 0, 0.5, 0.5.
+        stands at 0.5, 0, 0.5, 0.5. Beyond the 14 of the prototype: the event's `activity` and pile-up collisions.
     """
     columns: Columns = {}
     for rank, near in enumerate(closest(pairs(jets, muons, _NEAR), 2), start=1):
@@ -80,11 +82,13 @@ def jet_conditions(jets: Flat, muons: Flat) -> Columns:
     columns |= {f"gen_{name}": jets[name].astype(np.float64) for name in ("eta", "mass", "phi", "pt")}
     columns["parton_flavour"] = np.abs(jets["partonFlavour"]).astype(np.float64)
     columns["hadron_flavour"] = jets["hadronFlavour"].astype(np.float64)
+    columns["event_ht"] = activity(jets, muons)[jets.event]
+    columns["nPU"] = pileup(events)["nPU"][jets.event]
     return columns
 
 
 def muon_conditions(muons: Flat, jets: Flat, events: ak.Array) -> Columns:
-    """The 30 conditioning variables of generator muons, each of shape (muons,).
+    """The conditioning variables of generator muons, each of shape (muons,).
 
     Args:
         muons: from `gen_muons` or `reconstructible`.
@@ -93,7 +97,8 @@ def muon_conditions(muons: Flat, jets: Flat, events: ak.Array) -> Columns:
 
     Returns:
         Kinematics and charge; the 15 status flags as 0 or 1; ΔR, Δη, Δφ, pt, mass of the closest GenJet within ΔR 0.4
-        (0.5, 0.5, 0.5, 0, 0 if there is none); six pile-up variables.
+        (0.5, 0.5, 0.5, 0, 0 if there is none); six pile-up variables. Beyond the 30 of the prototype: the event's
+        `activity`.
     """
     columns: Columns = {f"gen_{name}": muons[name].astype(np.float64) for name in ("eta", "phi", "pt")}
     columns["gen_charge"] = charge(muons)
@@ -103,7 +108,21 @@ def muon_conditions(muons: Flat, jets: Flat, events: ak.Array) -> Columns:
     neighbour = _neighbour(near, {"pt": jets["pt"], "mass": jets["mass"]}, _NO_JET, len(muons))
     columns |= {f"jet_{name}": values for name, values in neighbour.items()}
     event = muons.event
+    columns["event_ht"] = activity(jets, muons)[event]
     return columns | {name: values[event] for name, values in pileup(events).items()}
+
+
+def activity(jets: Flat, muons: Flat) -> FloatArray:
+    """Scalar sum of the pt of GenJets above 20 GeV without the muons in them, GeV, shape (events,).
+
+    The energy density that is subtracted from every jet, and that fills isolation cones, grows with it: without it
+    what is learned on one process is off by some percent on another.
+    """
+    near = pairs(jets, muons, _NEAR)
+    carried = np.bincount(near.left, weights=muons["pt"][near.right], minlength=len(jets))
+    hadronic = jets["pt"] - carried
+    counted = np.where(hadronic > _ACTIVE_PT, hadronic, 0.0)
+    return np.bincount(jets.event, weights=counted, minlength=len(jets.counts)).astype(np.float64)
 
 
 def event_conditions(events: ak.Array, jets: Flat) -> Columns:

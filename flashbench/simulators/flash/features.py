@@ -1,9 +1,9 @@
 """What FlashSim is told of an object and what it predicts, as declared tables.
 
-What to use when: `JET_CONDITIONS` (14) and `MUON_CONDITIONS` (30) for the generator-side inputs, `JET_TARGETS` (17) and
-`MUON_TARGETS` (22) for the reconstructed quantities, `targets_for` to keep the targets that a file holds,
-`Feature.encode` and `Feature.decode` between a reconstructed quantity and its target. The Gaussianising transform that
-is learned from data is in `transforms`.
+What to use when: `JET_CONDITIONS` (14 of the prototype and 2) and `MUON_CONDITIONS` (30 and 1) for the generator-side
+inputs, `JET_TARGETS` (17) and `MUON_TARGETS` (22) for the reconstructed quantities, `targets_for` to keep the targets
+that a file holds, `Feature.encode` and `Feature.decode` between a reconstructed quantity and its target. The
+Gaussianising transform that is learned from data is in `transforms`.
 
 References:
     F. Vaselli et al., "FlashSim prototype: an end-to-end fast simulation using Normalizing Flow", CMS NOTE-2023/003.
@@ -23,7 +23,7 @@ from flashbench.errors import UnknownNameError
 
 FloatArray = NDArray[np.float64]
 
-FEATURE_VERSION: Final = 1  # raised whenever a table below changes; stored with every set of weights
+FEATURE_VERSION: Final = 2  # raised whenever a table below changes; stored with every set of weights
 _PI: Final = 3.1415925  # largest float32 below π: an angle stays in range when it is written to disk
 
 
@@ -183,6 +183,8 @@ JET_CONDITIONS: Final = (
     _momentum("gen_pt"),
     Feature("parton_flavour", Kind.CATEGORY, 0.0, 21.0, PARTON_FLAVOURS, scale=Scale.ONE_HOT),
     Feature("hadron_flavour", Kind.CATEGORY, 0.0, 5.0, HADRON_FLAVOURS, scale=Scale.ONE_HOT),
+    _momentum("event_ht"),
+    Feature("nPU", Kind.INTEGER, 0.0),
 )
 MUON_CONDITIONS: Final = (
     Feature("gen_eta", low=-8.0, high=8.0, scale=Scale.ETA, edges=(0.9, 1.2)),  # barrel, overlap, endcap
@@ -201,6 +203,7 @@ MUON_CONDITIONS: Final = (
     Feature("pudensity", low=0.0),
     Feature("sumEOOT", Kind.INTEGER, 0.0),
     Feature("sumLOOT", Kind.INTEGER, 0.0),
+    _momentum("event_ht"),
 )
 
 

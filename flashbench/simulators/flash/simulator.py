@@ -93,7 +93,7 @@ class FlashSimulator:
         networks = self.networks
         gen_jets, gen_muons = conditioning.gen_jets(events), conditioning.gen_muons(events)
         candidates = conditioning.reconstructible(gen_muons)
-        columns = conditioning.jet_conditions(gen_jets, gen_muons)
+        columns = conditioning.jet_conditions(gen_jets, gen_muons, events)
         jets = self._reconstruct(
             gen_jets, conditioning.stack(columns, JET_CONDITIONS), networks.jet_efficiency, networks.jets, rng
         )
