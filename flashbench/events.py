@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 
 from flashbench.errors import SchemaError, UnknownNameError
 
-VERSIONS: Final = (5, 6, 7, 8, 9, 12)
+VERSIONS: Final = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 _TRIGGER: Final = "HLT_"
 _UNTIL_9: Final = (5, 6, 7, 8, 9)
 _UNTIL_8: Final = (5, 6, 7, 8)
+_UNTIL_14: Final = VERSIONS[:-1]
+_SINCE_9: Final = VERSIONS[4:]
 
 
 class Tier(StrEnum):
@@ -130,7 +132,7 @@ _MUON: Final = (
 _JET: Final = (
     *_kinematics("Jet"),
     Branch("Jet_mass", "float32", "mass, GeV"),
-    Branch("Jet_jetId", "int32", "bits: 2 tight, 4 tight with lepton veto"),
+    Branch("Jet_jetId", "int32", "bits: 2 tight, 4 tight with lepton veto", None, _UNTIL_14),
     Branch("Jet_puId", "int32", "pile-up bits: 4 loose, 2 medium, 1 tight; 7 = all pass", 7, _UNTIL_9),
     Branch("Jet_qgl", "float32", "quark–gluon likelihood; −1 = not computed", -1.0, _UNTIL_9),
     Branch("Jet_area", "float32", "catchment area", 0.5026548),
@@ -140,9 +142,9 @@ _JET: Final = (
     Branch("Jet_btagDeepC", "float32", "DeepCSV c; −1 = not computed", -1.0, _UNTIL_8),
     Branch("Jet_btagDeepFlavB", "float32", "DeepJet b; −1 = not computed", -1.0),
     Branch("Jet_btagDeepFlavC", "float32", "DeepJet c; −1 = not computed", -1.0, _UNTIL_8),
-    Branch("Jet_btagDeepFlavCvB", "float32", "DeepJet c against b; −1 = not computed", -1.0, (9, 12)),
-    Branch("Jet_btagDeepFlavCvL", "float32", "DeepJet c against light; −1 = not computed", -1.0, (9, 12)),
-    Branch("Jet_btagDeepFlavQG", "float32", "DeepJet g against q; −1 = not computed", -1.0, (9, 12)),
+    Branch("Jet_btagDeepFlavCvB", "float32", "DeepJet c against b; −1 = not computed", -1.0, _SINCE_9),
+    Branch("Jet_btagDeepFlavCvL", "float32", "DeepJet c against light; −1 = not computed", -1.0, _SINCE_9),
+    Branch("Jet_btagDeepFlavQG", "float32", "DeepJet g against q; −1 = not computed", -1.0, _SINCE_9),
     Branch("Jet_bRegCorr", "float32", "b-jet energy regression factor", 1.0, _UNTIL_9),
     Branch("Jet_nConstituents", "int32", "particle-flow constituents", 0),
     Branch("Jet_muEF", "float32", "muon energy fraction", 0.0),

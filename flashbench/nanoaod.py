@@ -3,15 +3,16 @@
 What to use when: `open_source` to look at a file, `plan_blocks` to cut files into blocks, `load_block` to read one,
 `write_events` to write a TTree that ROOT-style readers understand.
 
-TTree and RNTuple are read; TTree is written (`uproot.WritableDirectory.mktree`: plain assignment writes RNTuple since
-uproot 5.7). A local path, a glob or, with `fsspec-xrootd` installed, a `root://` address names a file.
+TTree and RNTuple of NanoAOD v5–v15 are read, and what `flashbench.formats` reads; TTree is written
+(`uproot.WritableDirectory.mktree`: plain assignment writes RNTuple since uproot 5.7). A local path, a glob or, with
+`fsspec-xrootd` installed, a `root://` address names a file.
 """
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ import awkward as ak
 import numpy as np
 import uproot
 
+from flashbench.derived import INGREDIENTS, derivable, derive
 from flashbench.errors import InputError, SchemaError
 from flashbench.events import BRANCHES, FLAT_COLLECTIONS, Branch, branch, check_finite
+from flashbench.formats import Format, contents, reader_of
 from flashbench.storage import atomic
 
 _FINITE = ("pt", "eta", "phi", "mass", "genWeight", "ptErr", "pfRelIso04_all", "qgl")
@@ -36,7 +39,7 @@ class Source:
         uuid: ROOT's identifier of the file, part of every cache key.
         entries: number of events.
         branches: names in its `Events`.
-        version: NanoAOD version that the branches point to.
+        version: NanoAOD version that the branches point to; 0 for other formats.
     """
 
     path: str
@@ -139,10 +142,15 @@ def _read(where: str, action: Any) -> Any:
 
 
 def _branch_keys(tree: Any) -> dict[str, str]:
-    """NanoAOD name → key in the file; an RNTuple importer hides names below `_collectionN`."""
+    """NanoAOD name → key in the file.
+
+    In an RNTuple a name may hide below the importer's `_collectionN`, or be the field `pt` of a collection `Jet`.
+    """
     keys: dict[str, str] = {}
     for key in tree.keys():
-        keys.setdefault(key.rpartition(".")[2], key)
+        parent, _, name = key.rpartition(".")
+        collection = parent.rpartition(".")[2]
+        keys.setdefault(f"{collection}_{name}" if f"{collection}_{name}" in BRANCHES else name, key)
         if "." not in key:
             keys[key] = key
     return keys
@@ -151,14 +159,17 @@ def _branch_keys(tree: Any) -> dict[str, str]:
 def infer_version(branches: Iterable[str]) -> int:
     """NanoAOD version from the branches that came and went; files do not store it.
 
-    The b-tag columns tell: CMVA until v7, DeepC until v8, quark–gluon likelihood until v9.
+    The b-tag columns tell: CMVA until v7, DeepC until v8, quark–gluon likelihood until v9; v15 has no jet
+    identification. v10–v14 hold the same of what flashbench reads, and count as 12.
     """
     names = set(branches)
     if "Jet_btagCMVA" in names:
         return 5 if "Muon_fsrPhotonIdx" not in names else 6
     if "Jet_btagDeepC" in names:
         return 8 if "Jet_puIdDisc" in names else 7
-    return 9 if names & {"Jet_qgl", "Jet_btagCSVV2", "Jet_bRegCorr"} else 12
+    if names & {"Jet_qgl", "Jet_btagCSVV2", "Jet_bRegCorr"}:
+        return 9
+    return 15 if "Jet_pt" in names and "Jet_jetId" not in names else 12
 
 
 def open_source(path: str | os.PathLike[str]) -> Source:
@@ -168,6 +179,10 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         InputError: missing, a directory, not ROOT, truncated, or without `Events`.
     """
     name = os.fspath(path)
+    reader = reader_of(name)
+    if reader is not None:
+        found = contents(reader, name)
+        return Source(name, found.uuid, found.entries, found.branches, 0)
     file, tree = _open_events(name)
     with file:
         names = frozenset(_branch_keys(tree))
@@ -178,14 +193,16 @@ def open_source(path: str | os.PathLike[str]) -> Source:
 def require(source: Source, names: Iterable[str]) -> tuple[str, ...]:
     """Check that a file holds every required branch; return those to be filled with their neutral value.
 
+    What can be computed from other branches (`flashbench.derived`) is held.
+
     Raises:
         SchemaError: names the file and all missing branches.
     """
-    missing = [branch(name) for name in names if name not in source.branches]
+    missing = [branch(name) for name in names if name not in source.branches and not derivable(name, source.branches)]
     required = [b.name for b in missing if b.neutral is None]
     if required:
         generator = any(b.startswith("Gen") for b in required) and not source.has_generator
-        hint = "collision data has no generator branches: use --sim full" if generator else "is it NanoAOD v5–v12?"
+        hint = "collision data has no generator branches: use --sim full" if generator else "is it NanoAOD v5–v15?"
         raise SchemaError(source.path, ", ".join(required), "missing", hint)
     return tuple(b.name for b in missing)
 
@@ -213,25 +230,52 @@ def load_block(block: Block, names: Sequence[str]) -> Loaded:
         InputError: the file is gone, changed since it was planned, or damaged.
         SchemaError: a required branch is missing, or a momentum, angle or weight is not finite.
     """
-    file, tree = _open_events(block.path)
-    with file:
-        if str(file.file.uuid) != block.uuid:
-            raise InputError(block.path, "changed while it was being read", "start the run again")
-        keys = _branch_keys(tree)
-        source = Source(block.path, block.uuid, int(tree.num_entries), frozenset(keys), 0)
-        neutral = require(source, names)
-        links = "Jet_genJetIdx" in names and "Jet_genJetIdx" in keys
-        counter = [name for name in ("nGenJet", "GenJet_pt") if name in keys][:1] if links else []
-        wanted = [*dict.fromkeys([*(n for n in names if n in keys), *counter])]
-        arrays = _read(block.where, lambda: _arrays(tree, [keys[n] for n in wanted], block))
-    columns = {name: arrays[keys[name]] for name in wanted}
+    reader = reader_of(block.path)
+    columns, neutral = _read_foreign(reader, block, names) if reader else _read_events(block, names)
+    repairs: dict[str, int] = {}
+    for name in names:
+        if name not in columns and name not in neutral:
+            columns[name] = derive(name, columns)
+            repairs[f"{name} computed from other branches"] = int(ak.count(columns[name]))
     for name in neutral:
         columns[name] = _neutral(branch(name), columns, len(block))
-    repairs: dict[str, int] = {}
-    if counter:
-        count = columns[counter[0]] if counter[0] == "nGenJet" else ak.num(columns["GenJet_pt"])
+    counter = next((name for name in ("nGenJet", "GenJet_pt") if name in columns), None)
+    if "Jet_genJetIdx" in names and counter:
+        count = columns[counter] if counter == "nGenJet" else ak.num(columns[counter])
         columns["Jet_genJetIdx"] = _guard_links(columns["Jet_genJetIdx"], count, repairs)
     return Loaded(assemble({n: columns[n] for n in names}, block.path, block.start), neutral, repairs)
+
+
+def _needed(names: Sequence[str], held: Collection[str]) -> list[str]:
+    """Branches to read of those that a file holds: what is asked for, and what that is computed or guarded with."""
+    direct = [name for name in names if name in held]
+    behind = [each for name in names if name not in held and derivable(name, held) for each in INGREDIENTS[name]]
+    counter = [name for name in ("nGenJet", "GenJet_pt") if name in held][:1] if "Jet_genJetIdx" in direct else []
+    return [*dict.fromkeys([*direct, *behind, *counter])]
+
+
+def _read_events(block: Block, names: Sequence[str]) -> tuple[dict[str, ak.Array], tuple[str, ...]]:
+    file, tree = _open_events(block.path)
+    with file:
+        _check_unchanged(block, str(file.file.uuid))
+        keys = _branch_keys(tree)
+        neutral = require(Source(block.path, block.uuid, int(tree.num_entries), frozenset(keys), 0), names)
+        wanted = _needed(names, keys)
+        arrays = _read(block.where, lambda: _arrays(tree, [keys[n] for n in wanted], block))
+    return {name: arrays[keys[name]] for name in wanted}, neutral
+
+
+def _read_foreign(reader: Format, block: Block, names: Sequence[str]) -> tuple[dict[str, ak.Array], tuple[str, ...]]:
+    found = contents(reader, block.path)
+    _check_unchanged(block, found.uuid)
+    neutral = require(Source(block.path, found.uuid, found.entries, found.branches, 0), names)
+    wanted = _needed(names, found.branches)
+    return dict(reader.read(block.path, block.start, block.stop, wanted)), neutral
+
+
+def _check_unchanged(block: Block, uuid: str) -> None:
+    if uuid != block.uuid:
+        raise InputError(block.path, "changed while it was being read", "start the run again")
 
 
 def _arrays(tree: Any, keys: list[str], block: Block) -> dict[str, ak.Array]:

@@ -16,7 +16,10 @@ import flashbench
 from flashbench.nanoaod import Source
 
 _PACKAGE: Final = Path(flashbench.__file__).parent
-_DECIDES_RESULTS: Final = ("events.py", "nanoaod.py", "engine.py", "simulators/**/*.py", "analysis/**/*.py")
+_DECIDES_RESULTS: Final = (
+    *("events.py", "nanoaod.py", "formats.py", "dumps.py", "derived.py", "engine.py"),
+    *("simulators/**/*.py", "analysis/**/*.py"),
+)
 _RECORDED: Final = ("awkward", "numpy", "uproot", "vector", "hist", "scipy", "onnxruntime", "torch", "normflows")
 
 

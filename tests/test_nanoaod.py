@@ -59,17 +59,39 @@ def test_kinematics_are_float64(nanoaod_file):
     assert {str(ak.flatten(jets[f]).type.content) for f in ("pt", "eta", "phi", "mass")} == {"float64"}
 
 
+def with_ingredients(events, **values):
+    """Jets of v15: with what `Jet_jetId` is computed from."""
+    good = {
+        "neHEF": 0.1,
+        "neEmEF": 0.1,
+        "chHEF": 0.6,
+        "chEmEF": 0.1,
+        "muEF": 0.0,
+        "chMultiplicity": 9,
+        "neMultiplicity": 9,
+    }
+    for name, value in (good | values).items():
+        dtype = np.uint8 if isinstance(value, int) else np.float32
+        jets = ak.with_field(events.Jet, ak.full_like(events.Jet.pt, value, dtype=dtype), name)
+        events = ak.with_field(events, jets, "Jet")
+    return events
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_each_version_reads_with_neutral_values_for_what_it_lacks(tmp_path, version):
     held = {b.name for b in schema(version)}
     events = nanoaod_events(20, seed=version)
+    if version == 15:
+        events = with_ingredients(events)
+        held |= {f"Jet_{name}" for name in events.Jet.fields if f"Jet_{name}" not in BRANCHES}
     kept = {
         c: events[c][[f for f in events[c].fields if f"{c}_{f}" in held]] if events[c].fields else events[c]
         for c in events.fields
     }
     write_events(tmp_path / "v.root", [ak.zip(kept, depth_limit=1)])
     loaded = whole(tmp_path / "v.root", EVERYTHING)
-    assert set(loaded.neutral) == set(EVERYTHING) - held
+    computed = {"Jet_jetId"} if version == 15 else set()
+    assert set(loaded.neutral) == set(EVERYTHING) - held - computed
     for name in loaded.neutral:
         declared = BRANCHES[name]
         values = loaded.events[declared.collection][declared.field]
@@ -77,10 +99,50 @@ def test_each_version_reads_with_neutral_values_for_what_it_lacks(tmp_path, vers
         assert_array_equal(ak.num(values), ak.num(loaded.events[declared.collection].pt))
 
 
-@pytest.mark.parametrize("version", [5, 8, 9, 12])
+@pytest.mark.parametrize("version", [5, 8, 9, 12, 15])
 def test_version_is_told_from_its_branches(version):
     names = {b.name for b in schema(version)} | ({"Jet_puIdDisc"} if version >= 8 else set())
     assert infer_version(names) == version
+
+
+@pytest.mark.parametrize(
+    ("eta", "values", "expected"),
+    [
+        (1.0, {}, 6),
+        (1.0, {"neHEF": 0.99}, 0),
+        (1.0, {"chHEF": 0.01}, 0),
+        (1.0, {"chMultiplicity": 1, "neMultiplicity": 0}, 0),
+        (1.0, {"muEF": 0.8}, 2),
+        (-2.65, {"neHEF": 0.9}, 0),
+        (2.65, {"neEmEF": 0.95}, 6),
+        (2.65, {"chEmEF": 0.9}, 2),
+        (2.9, {"neEmEF": 0.995, "muEF": 0.9}, 6),
+        (-4.0, {"neEmEF": 0.4}, 0),
+        (4.0, {"neMultiplicity": 2, "chHEF": 0.0, "chMultiplicity": 0}, 6),
+        (4.0, {"neMultiplicity": 1}, 0),
+    ],
+)
+def test_jet_identification_that_v15_lacks_is_computed(tmp_path, eta, values, expected):
+    events = nanoaod_events(30, seed=1)
+    jets = events.Jet[[f for f in events.Jet.fields if f != "jetId"]]
+    events = ak.with_field(events, ak.with_field(jets, ak.full_like(jets.pt, eta), "eta"), "Jet")
+    write_events(tmp_path / "x.root", [with_ingredients(events, **values)])
+    loaded = whole(tmp_path / "x.root", columns(Tier.FULL))
+    assert ak.all(loaded.events.Jet.jetId == expected)
+    assert loaded.repairs == {"Jet_jetId computed from other branches": int(ak.sum(ak.num(jets)))}
+    assert "neHEF" not in loaded.events.Jet.fields
+
+
+def test_rntuple_with_collections_of_records_reads_like_a_tree(tmp_path):
+    events = nanoaod_events(40, seed=3)
+    write_events(tmp_path / "tree.root", [events])
+    fields = {c: events[c] for c in ("Muon", "Jet", "event", "run", "luminosityBlock", "genWeight")}
+    with uproot.recreate(tmp_path / "records.root") as file:
+        file.mkrntuple("Events", {name: values.type.content for name, values in fields.items()}).extend(fields)
+    tree, records = (whole(tmp_path / name, columns(Tier.FULL)).events for name in ("tree.root", "records.root"))
+    assert ak.array_equal(tree.event, records.event)
+    assert_allclose(ak.flatten(tree.Jet.pt), ak.flatten(records.Jet.pt), rtol=1e-6)
+    assert ak.array_equal(tree.Muon.charge, records.Muon.charge)
 
 
 def test_missing_required_branch_is_named(tmp_path):
