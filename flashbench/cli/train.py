@@ -11,14 +11,14 @@ from flashbench.cli import train_dnn
 from flashbench.cli.options import Catalogue, Seed, Workers
 from flashbench.cli.train_refined import refined
 
-app = typer.Typer(no_args_is_help=True, help="Train FlashSim or the discriminator on NanoAOD.")
+app = typer.Typer(no_args_is_help=True, help="Train FlashSim, the refiner or the discriminator on NanoAOD.")
 app.command("dnn")(train_dnn.dnn)
 app.command()(refined)
 
 
 @app.callback()
 def _train() -> None:
-    """Train FlashSim or the discriminator on NanoAOD."""
+    """Train FlashSim, the refiner or the discriminator on NanoAOD."""
 
 
 @app.command()

@@ -8,13 +8,15 @@ from typing import Annotated
 import typer
 
 from flashbench.cli.options import Catalogue, Events, Workers
+from flashbench.cli.validate_refined import refined
 
-app = typer.Typer(no_args_is_help=True, help="Validate FlashSim, object by object.")
+app = typer.Typer(no_args_is_help=True, help="Validate a learned simulator, object by object.")
+app.command()(refined)
 
 
 @app.callback()
 def _validate() -> None:
-    """Validate FlashSim, object by object."""
+    """Validate a learned simulator, object by object."""
 
 
 @app.command()

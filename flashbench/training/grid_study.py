@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import optuna
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from flashbench.errors import RunError
@@ -45,7 +46,7 @@ def open_study(folder: Path) -> optuna.Study:
 def _storage(folder: Path, content: dict[str, Any]) -> str | optuna.storages.BaseStorage:
     if content["storage"]:
         return str(content["storage"])
-    return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL)))
+    return optuna.storages.JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
 
 
 def _trials(folder: Path, content: dict[str, Any]) -> list[FrozenTrial]:

@@ -123,7 +123,8 @@ def pair_files(
             done += len(block)
             if progress:
                 progress(done, total)
-        tiers.append((np.concatenate([part[0] for part in parts]), _concatenate([part[1] for part in parts], names)))
+        found = {name: concatenate([part[1][name] for part in parts]) for name in names}
+        tiers.append((np.concatenate([part[0] for part in parts]), found))
     (left, fast_found), (right, full_found) = tiers
     if not (np.isin(left, right).all() if some else np.array_equal(np.sort(left), np.sort(right))):
         hint = "give both tiers of one sample, and with --events samples in the same order"
@@ -182,18 +183,32 @@ def join(fast: Found, full: Found, kind: Kind, where: str = "full tier") -> tupl
     return found, numbers
 
 
-def _read(block: Block, names: Sequence[str]) -> tuple[KeyArray, dict[str, Found]]:
-    kinds = [KINDS[name] for name in names]
+def columns_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Branches that `find` wants for kinds, keys of `KINDS`."""
     columns = dict.fromkeys(IDENTITY)
-    for kind in kinds:
+    for kind in (KINDS[name] for name in names):
         columns |= dict.fromkeys(f"{kind.collection}_{each}" for each in (*kind.names, "eta", "phi"))
         generated = ("pt", "eta", "phi", *_GENERATED[kind.generated])
         columns |= dict.fromkeys(f"{kind.generated}_{each}" for each in generated)
-    events = load_block(block, tuple(columns)).events
+    return tuple(columns)
+
+
+def identity_of(events: ak.Array) -> KeyArray:
+    """Run, luminosity block and event number, shape (events,)."""
     identity = np.empty(len(events), [(name, np.uint64) for name in IDENTITY])
     for name in IDENTITY:
         identity[name] = ak.to_numpy(events[name])
-    return identity, {name: find(events, kind) for name, kind in zip(names, kinds, strict=True)}
+    return identity
+
+
+def concatenate(parts: Sequence[Found]) -> Found:
+    """Objects of several blocks as of one."""
+    return Found(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Found)))
+
+
+def _read(block: Block, names: Sequence[str]) -> tuple[KeyArray, dict[str, Found]]:
+    events = load_block(block, columns_of(names)).events
+    return identity_of(events), {name: find(events, KINDS[name]) for name in names}
 
 
 def _generated(events: ak.Array, kind: Kind) -> tuple[Flat, FloatArray]:
@@ -203,10 +218,3 @@ def _generated(events: ak.Array, kind: Kind) -> tuple[Flat, FloatArray]:
     muons = reconstructible(gen_muons(events))
     counts = ak.to_numpy(ak.num(events.GenPart.pt)).astype(np.int64)
     return muons, parameters[(np.cumsum(counts) - counts)[muons.event] + muons["index"]]
-
-
-def _concatenate(parts: Sequence[dict[str, Found]], names: Sequence[str]) -> dict[str, Found]:
-    return {
-        name: Found(*(np.concatenate([getattr(part[name], each.name) for part in parts]) for each in fields(Found)))
-        for name in names
-    }

@@ -49,7 +49,8 @@ def one_panel() -> tuple[Figure, Axes]:
     return figure, figure.add_subplot(figure.add_gridspec(1, 1, **_PLACE)[0])
 
 
-def _two_panels() -> tuple[Figure, Axes, Axes]:
+def two_panels() -> tuple[Figure, Axes, Axes]:
+    """A figure with a ratio below."""
     figure = Figure(figsize=SIZE, dpi=DPI)
     grid = figure.add_gridspec(2, 1, height_ratios=(3, 1), hspace=0.07, **_PLACE)
     main = figure.add_subplot(grid[0])
@@ -86,7 +87,7 @@ def spectrum(spectra: Spectra, labels: tuple[str, str]) -> Figure:
     """Normalised distributions over each other, their ratio below; W1 in the legend."""
     shown = spectra.distribution
     edges = np.linspace(shown.low, shown.high, shown.bins + 1)
-    figure, main, lower = _two_panels()
+    figure, main, lower = two_panels()
     look = looks(labels[1:])[labels[1]]
     sides = [_histogram(values, edges) for values in (spectra.reference, spectra.measured)]
     (want, want_error), (got, got_error) = sides

@@ -46,10 +46,11 @@ def look_up(events: ak.Array, kind: Kind) -> Looked:
     """
     objects = _collection(events, kind.collection, (*kind.names, kind.link))
     values = np.column_stack([_flat(objects[name]) for name in kind.names])
+    generated = generator_parameters(events, kind)
     row = generator_rows(events, kind)
     there = row >= 0
     parameters = np.full((len(values), 3), np.nan)
-    parameters[there] = generator_parameters(events, kind)[row[there]]
+    parameters[there] = generated[row[there]]
     matched = there & np.isin(parameters[:, 2], kind.codes)
     matched &= np.abs(np.where(there, parameters[:, 1], np.inf)) < kind.eta
     return Looked(values, parameters, matched)
