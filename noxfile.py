@@ -20,7 +20,7 @@ def run(session: nox.Session, tool: str, *arguments: str) -> None:
 def install(session: nox.Session) -> None:
     """The project with its tests, at the pinned versions, unless the environment is given."""
     if session.virtualenv.is_sandboxed:
-        session.install("-c", "constraints.txt", "-e", ".[flash,production,test]")
+        session.install("-c", "constraints.txt", "-e", ".[train,production,test]")
 
 
 @nox.session
