@@ -61,7 +61,8 @@ def upsample(
     from flashbench.studies import throw_event, upsample_process
     from flashbench.workflow import Settings
 
-    numbers = _numbers(folds or (_MANY if event is None else _THROWS))
+    default = _MANY if event is None else _THROWS
+    numbers = _numbers(default if folds is None else folds)
     if event is not None and len(numbers) > 1:
         raise typer.BadParameter("one event takes one number of throws", param_hint="--folds")
     chosen, name = lists.find(lists.load(catalogue), process), parse_run_name(sim)

@@ -47,7 +47,7 @@ def draw_folds(study: FoldStudy) -> Figure:
     for axes in (main, relative):
         axes.tick_params(labelbottom=False)
     for axes in (main, relative, ratio):
-        axes.yaxis.set_label_coords(-0.13, 0.5)
+        axes.yaxis.set_label_coords(-0.105, 0.5)
     return figure
 
 
@@ -65,16 +65,16 @@ def _named(level: Level) -> str:
 def _spectrum(axes: Axes, study: FoldStudy, look: Look) -> None:
     edges, one, most = study.frame.edges, study.levels[0], study.levels[-1]
     axes.stairs(one.values, edges, fill=True, color=REFERENCE_AREA, zorder=1)
-    axes.stairs(one.values, edges, color=REFERENCE.colour, zorder=2, label=f"{study.simulator}, {_named(one)}")
+    axes.stairs(
+        one.values, edges, color=REFERENCE.colour, zorder=2, label=f"{study.simulator.partition('@')[0]}, {_named(one)}"
+    )
     band(axes, edges, one.values, one.errors, **HATCHED)
     axes.stairs(most.values, edges, color=look.colour, zorder=3)
     centres, filled = (edges[1:] + edges[:-1]) / 2, most.errors > 0
     label = f"{_named(most)}, mean error {most.mean_error / one.mean_error:.2f} of that"
-    axes.errorbar(
-        *(centres[filled], most.values[filled]), yerr=most.errors[filled], label=label, **marks(look)
-    )  # fmt: skip
+    axes.errorbar(centres[filled], most.values[filled], yerr=most.errors[filled], label=label, **marks(look))
     finish_spectrum(axes, [one.values, most.values], edges)
-    axes.set_ylabel("Fraction of events", fontsize=14)
+    axes.set_ylabel("Fraction of events", loc="center", fontsize=14)
     legend(axes)
     title(axes, study.frame.process_label, study.frame.region_label)
 
@@ -84,7 +84,7 @@ def _relative(axes: Axes, study: FoldStudy, looks: Sequence[Look]) -> None:
         axes.stairs(level.relative, study.frame.edges, color=look.colour, linewidth=1.6, label=_named(level))
     axes.set_yscale("log")
     axes.set_ylim(top=min(axes.get_ylim()[1], 1.5))
-    axes.set_ylabel("Relative\nerror", fontsize=13)
+    axes.set_ylabel("Relative\nerror", loc="center", fontsize=13)
     axes.grid(axis="y", alpha=0.4)
 
 
@@ -95,7 +95,7 @@ def _ratio(axes: Axes, study: FoldStudy, looks: Sequence[Look]) -> None:
     axes.errorbar(centres[known], most.ratio[known], yerr=most.ratio_errors[known], **marks(looks[-1]))
     half = around_one([most.ratio], [most.ratio_errors])
     axes.set_ylim(1 - half, 1 + half)
-    axes.set_ylabel("Ratio to\n1 fold", fontsize=13)
+    axes.set_ylabel("Ratio to\n1 fold", loc="center", fontsize=13)
     axes.set_xlabel(study.frame.axis_label)
     axes.grid(axis="y", alpha=0.4)
 
@@ -115,6 +115,6 @@ def _falling(axes: Axes, study: FoldStudy, looks: Sequence[Look]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(0, 1.45)
     axes.set_xlabel("Folds")
-    axes.set_ylabel("Mean error over that of 1 fold", fontsize=14)
+    axes.set_ylabel("Mean error over that of 1 fold", loc="center", fontsize=14)
     axes.grid(alpha=0.4)
     legend(axes)

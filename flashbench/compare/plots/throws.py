@@ -23,7 +23,7 @@ def draw_throws(thrown: Thrown) -> Figure:
     wide, close = figure.subplots(1, 2, gridspec_kw=place)
     _draw(wide, thrown, thrown.frame.edges, thrown.contents)
     _draw(close, thrown, thrown.zoom_edges, thrown.zoom)
-    wide.set_ylabel(f"Fraction of {thrown.throws:,} throws", fontsize=14)
+    wide.set_ylabel(f"Fraction of {thrown.throws:,} throws", loc="center", fontsize=14)
     close.xaxis.set_major_locator(MaxNLocator(5))
     close.ticklabel_format(axis="x", useOffset=False)
     title(wide, thrown.frame.process_label, "")
@@ -43,7 +43,7 @@ def _draw(axes: Axes, thrown: Thrown, edges: FloatArray, contents: FloatArray) -
     axes.stairs(contents, edges, color=look.colour, label=label)
     for name, value in thrown.marks.items():
         if edges[0] <= value <= edges[-1]:
-            line = REFERENCE if name == "full" else looks([name])[name]
-            axes.axvline(value, color=line.colour, linestyle=line.line, linewidth=1.8, label=f"{name}: {value:.4g}")
+            colour, line = (REFERENCE.colour, "-") if name == "full" else (looks([name])[name].colour, (0, (4, 2)))
+            axes.axvline(value, color=colour, linestyle=line, linewidth=1.8, label=f"{name}: {value:.4g}")
     finish_spectrum(axes, [contents], edges)
     axes.set_xlabel(thrown.frame.axis_label)

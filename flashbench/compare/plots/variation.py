@@ -63,7 +63,7 @@ def _curves(axes: Axes, study: VariationStudy) -> None:
         *(centres[known], prediction.values[known]), yerr=prediction.errors[known], label=label, **marks(_PREDICTION)
     )
     finish_spectrum(axes, [truth.values, study.reference["full"].values], edges, room=0.62)
-    axes.set_ylabel("Fraction of events", fontsize=15)
+    axes.set_ylabel("Fraction of events", loc="center", fontsize=15)
     names = (f"{key}: {shortened(label, 44, 1)[0]}" for key, label in zip(("REF", "VAR"), study.labels, strict=True))
     legend(axes, heading="\n".join(names))
     title(axes, study.frame.process_label, study.frame.region_label)
@@ -81,7 +81,7 @@ def _ratios(axes: Axes, study: VariationStudy) -> None:
     axes.errorbar(centres[known], values, yerr=errors, label=_told(METHOD, closure), **marks(_PREDICTION))
     half = around_one([each.ratio for each in study.closures.values()], [closure.ratio_errors] * len(study.closures))
     axes.set_ylim(1 - half, 1 + 1.9 * half)
-    axes.set_ylabel("Ratio to VAR full", fontsize=15)
+    axes.set_ylabel("Ratio to VAR full", loc="center", fontsize=15)
     axes.set_xlabel(study.frame.axis_label)
     axes.grid(axis="y", alpha=0.4)
     legend(axes, size=10.5)
@@ -89,4 +89,5 @@ def _ratios(axes: Axes, study: VariationStudy) -> None:
 
 def _told(name: str, closure: Closure) -> str:
     found = closure.chi_square
-    return f"{name}: χ²/ndf {found.statistic:.1f}/{found.ndf}, p {probability(found.p_value)}, ≤ {closure.largest:.1%}"
+    largest = f"largest deviation {closure.largest:.1%}"
+    return f"{name}: χ²/ndf {found.statistic:.1f}/{found.ndf}, p {probability(found.p_value)}, {largest}"
