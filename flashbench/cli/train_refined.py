@@ -26,6 +26,7 @@ def refined(
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="TOML with what differs from the shipped recipe.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of every network. Default: the recipe's.")] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard events.")] = False,
     seed: Seed = 1,
     workers: Workers = 2,
     out: Annotated[Path, typer.Option(help="Folder of the weights; the same command resumes in it.")] = Path(
@@ -58,7 +59,9 @@ def refined(
     files = chosen_tiers((fast, full), (process, catalogue), (events, DEFAULT_EVENTS), seed, workers, monitor=monitor)
     changes = {"seed": seed, "events": files[2]} | ({"epochs": epochs} if epochs else {})
     chosen = load_recipe(recipe, changes)
-    manifest = train_refined(*files[:2], out, chosen, again=full_again or (), threads=workers, monitor=monitor)
+    manifest = train_refined(
+        *files[:2], out, chosen, again=full_again or (), threads=workers, tensorboard=tensorboard, monitor=monitor
+    )
     table = Table("network", "pairs", "term", "fast", "refined", "full", title="Refiner, on events not trained on")
     for name, facts in manifest["training"].items():
         after = facts["stages"][-1]["validation"]

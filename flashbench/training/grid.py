@@ -34,9 +34,10 @@ from flashbench.storage import atomic, write_json
 from flashbench.training import state
 from flashbench.training.grid_file import Grid, Point
 from flashbench.training.grid_study import GRID, KEY, OWNER, content_of, open_study, results
+from flashbench.training.loop import Epoch
 from flashbench.training.onnx_network import export
 from flashbench.training.pairing import Pairs, pair_files
-from flashbench.training.refined import check_pairs, train_kind
+from flashbench.training.refined import Setup, check_pairs, train_kind
 
 Progress = Callable[[int, int], None]
 
@@ -154,10 +155,8 @@ def _objective(trial: Trial, grid: Grid, pairs: Pairs, folder: Path) -> float:
         trial.set_user_attr(OWNER, state.owner())
         trial.set_user_attr(KEY, point.key)
         try:
-            terms = _train(point, grid, pairs, place)
-            value = terms.get(grid.minimise)
-            if value is None:
-                raise InputError(grid.name, f"no validation term '{grid.minimise}'", f"one of {', '.join(terms)}")
+            terms = _train(trial, point, grid, pairs, place)
+            value = terms[grid.minimise]
         except Exception as error:
             trial.set_user_attr("error", f"{type(error).__name__}: {error}")
             raise
@@ -165,9 +164,17 @@ def _objective(trial: Trial, grid: Grid, pairs: Pairs, folder: Path) -> float:
     return value
 
 
-def _train(point: Point, grid: Grid, pairs: Pairs, place: Path) -> dict[str, float]:
+def _train(trial: Trial, point: Point, grid: Grid, pairs: Pairs, place: Path) -> dict[str, float]:
     facts = {"name": point.key, "group": grid.name, "parameters": point.parameters, "minimise": grid.minimise}
-    trained = train_kind(grid.kind, pairs, None, place, point.recipe, threads=1, facts=facts)
+
+    def report(number: int, epoch: Epoch) -> None:
+        if grid.minimise not in epoch.validation:
+            raise InputError(
+                grid.name, f"no validation term '{grid.minimise}'", f"one of {', '.join(epoch.validation)}"
+            )
+        trial.report(epoch.validation[grid.minimise], number)  # one value a step is all that optuna keeps
+
+    trained = train_kind(grid.kind, (pairs, None), place, point.recipe, Setup(facts=facts, watch=report))
     export(trained.network, place / f"{grid.kind}.onnx")
     write_json(place / RESULT, {"parameters": point.parameters, **trained.facts})
     terms: dict[str, float] = trained.facts["stages"][-1]["validation"]

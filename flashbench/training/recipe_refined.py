@@ -99,13 +99,19 @@ class RefinerRecipe(BaseModel):
         first = max(1, round(self.first_stage * self.epochs))
         return Stage("mse", (("mmd", self.mmd), *limits), first), Stage("mmd", last, max(1, self.epochs - first))
 
-    def loop(self, epochs: int, rows: int, threads: int) -> LoopConfig:
+    def loop(self, epochs: int, rows: int, threads: int, tensorboard: bool = False) -> LoopConfig:
         """Loop over so many rows: smaller batches for a small sample."""
         from flashbench.training.loop import LoopConfig
 
         batch = int(np.clip(rows // _FEWEST_STEPS, min(_FEWEST_ROWS, self.batch), self.batch))
         return LoopConfig(
-            epochs, batch, self.rate, self.warmup, patience=self.patience, threads=threads, tensorboard=False
+            epochs=epochs,
+            batch=batch,
+            rate=self.rate,
+            warmup=self.warmup,
+            patience=self.patience,
+            threads=threads,
+            tensorboard=tensorboard,
         )
 
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +50,25 @@ def silent(stage: str) -> AbstractContextManager[Progress]:
 
 
 @dataclass(frozen=True)
+class Setup:
+    """How a training is run; none of it changes the result.
+
+    Attributes:
+        threads: cores of a step.
+        tensorboard: also write TensorBoard events.
+        facts: name of the training, its group and hyper-parameters, for the live monitor.
+        progress: called with epochs done and in all.
+        watch: called after every epoch with its number in all stages.
+    """
+
+    threads: int = 1
+    tensorboard: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    progress: Progress | None = None
+    watch: Callable[[int, Epoch], None] | None = None
+
+
+@dataclass(frozen=True)
 class Trained:
     """A refiner of one kind.
 
@@ -70,6 +89,7 @@ def train_refined(
     *,
     again: Sequence[str] = (),
     threads: int = 2,
+    tensorboard: bool = False,
     monitor: Monitor = silent,
 ) -> dict[str, Any]:
     """Train refiners, or go on where a killed training stood.
@@ -80,6 +100,7 @@ def train_refined(
         recipe: how.
         again: full tier of some of the events, simulated a second time: the floor of the losses, see `floor_of`.
         threads: cores of a step.
+        tensorboard: also write TensorBoard events.
         monitor: where progress goes, a stage a network.
 
     Returns:
@@ -102,8 +123,9 @@ def train_refined(
     networks = {}
     for name in recipe.kinds:
         with monitor(name) as progress:
-            pairs = paired.pairs[name], repeated.get(name)
-            trained = train_kind(name, *pairs, work, recipe, threads=threads, progress=progress)
+            samples = paired.pairs[name], repeated.get(name)
+            setup = Setup(threads, tensorboard, progress=progress)
+            trained = train_kind(name, samples, work, recipe, setup)
         export(trained.network, out / f"{name}.onnx")
         networks[name] = trained.facts
     write_manifest(
@@ -126,32 +148,23 @@ def train_refined(
 
 
 def train_kind(
-    name: str,
-    pairs: Pairs,
-    again: Pairs | None,
-    work: Path,
-    recipe: RefinerRecipe,
-    *,
-    threads: int = 1,
-    facts: dict[str, Any] | None = None,
-    progress: Progress | None = None,
+    name: str, samples: tuple[Pairs, Pairs | None], work: Path, recipe: RefinerRecipe, setup: Setup | None = None
 ) -> Trained:
     """Train the refiner of one kind, stage after stage.
 
     Args:
         name: key of `KINDS`.
-        pairs: to train and validate on, split by event.
-        again: pairs of full objects and full ones simulated again, for the floor; None to estimate it.
+        samples: pairs to train and validate on, split by event; and pairs of full objects and full ones simulated
+            again, for the floor, None to estimate it.
         work: a folder for each stage is made in it.
         recipe: how.
-        threads: cores of a step.
-        facts: name of the training and its group and hyper-parameters, for the live monitor.
-        progress: called with epochs done and in all.
+        setup: what does not change the result; None for one core and silence.
 
     Raises:
         RunError: a folder holds another training, or the loss is not finite.
     """
-    kind, began = KINDS[name], time.perf_counter()
+    kind, setup, began = KINDS[name], setup or Setup(), time.perf_counter()
+    pairs, again = samples
     held_out = np.isin(pairs.event, _validation_events(pairs, recipe.seed))
     train, validation = (Sample.of(pairs.take(rows), kind) for rows in (~held_out, held_out))
     with torch.random.fork_rng(devices=[]):
@@ -167,12 +180,14 @@ def train_kind(
         folder = work / f"{name}-{stage.primary}"
         task = RefinerTask(terms, stage, train, validation, benchmark)
         write_json(folder / REFERENCE, _reference(stage, task, benchmark, floor))
-        loop = recipe.loop(stage.epochs, len(train), threads)
-        about = {"name": folder.name, "group": "", "parameters": {}, **(facts or {}), "epochs": stage.epochs}
+        loop = recipe.loop(stage.epochs, len(train), setup.threads, setup.tensorboard)
+        about = {"name": folder.name, "group": "", "parameters": {}, **setup.facts, "epochs": stage.epochs}
 
         def report(epoch: Epoch, past: int = past) -> None:
-            if progress:
-                progress(past + epoch.epoch + 1, total)
+            if setup.progress:
+                setup.progress(past + epoch.epoch + 1, total)
+            if setup.watch:
+                setup.watch(past + epoch.epoch, epoch)
 
         with state.running(folder, about | {"kind": name, "primary": stage.primary}):
             history = fit(task, loop, folder, report, recipe.seed)
