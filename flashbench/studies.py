@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from flashbench import engine
-from flashbench.analysis import Observable, all_observables, find_observable, find_region
+from flashbench.analysis import Cuts, Observable, all_observables, find_observable, find_region
 from flashbench.catalogue import Process
+from flashbench.derived import derivable
 from flashbench.errors import InputError, RunError, UnknownNameError
 from flashbench.events import BRANCHES, IDENTITY, Tier
 from flashbench.nanoaod import Block, expand, load_block, open_source, write_events
@@ -193,7 +194,7 @@ def throw_event(
             located = _locate(process, wanted, tier, settings, monitor)
             wanted = located.identity
             file = Path(folder) / f"{which}.root"
-            write_events(file, [located.load()] * copies)
+            write_events(file, [located.load(settings.cuts)] * copies)
             request = engine.RunRequest(
                 process.key,
                 replace(which, folds=folds),
@@ -224,10 +225,12 @@ class _Located:
     entry: int
     identity: tuple[int, ...]
 
-    def load(self) -> object:
-        """The event, every branch of the event model that its file has."""
+    def load(self, cuts: Cuts) -> object:
+        """The event, with every branch of the event model that its file tells, and the trigger that is cut on."""
         source = open_source(self.path)
-        names = [name for name in BRANCHES if name in source.branches or name in IDENTITY]
+        held = {*source.branches, *IDENTITY}
+        names = [name for name in BRANCHES if name in held or derivable(name, held)]
+        names += [cuts.trigger] if cuts.trigger else []
         return load_block(Block(self.path, source.uuid, self.entry, self.entry + 1, 0), names).events
 
 

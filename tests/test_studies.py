@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from typer.testing import CliRunner
 
 import toy_simulator
-from flashbench.analysis import find_observable
+from flashbench.analysis import Cuts, find_observable
 from flashbench.catalogue import Process
 from flashbench.cli import app
 from flashbench.errors import InputError, RunError, UnknownNameError
@@ -125,6 +125,17 @@ def test_throws_of_one_event_are_independent_and_reproducible(tmp_path, catalogu
     assert_allclose(one.contents, two.contents)
     assert one.mean == two.mean
     assert np.count_nonzero(one.zoom) > 30  # blocks of throws are not copies of each other
+
+
+def test_a_trigger_is_looked_at_in_the_one_event_too(tmp_path):
+    fired = np.array([True, False, True])
+    write_events(tmp_path / "hlt.root", [ak.with_field(nanoaod_events(3, seed=1), fired, "HLT_IsoMu24")])
+    process = Process("hlt", "HLT", files={Tier.FULL: (str(tmp_path / "hlt.root"),)})
+    settings = Settings(cuts=Cuts(trigger="HLT_IsoMu24"), dnn=None)
+    for number, passes in enumerate(fired, start=1):
+        wanted = (process, str(number), RunName("toy"), settings, tmp_path / str(number))
+        study = throw_event(*wanted, throws=4, observables=["jet1_pt"]).study
+        assert {cut.name: cut.throws for cut in study.cuts}["trigger HLT_IsoMu24"] == 4 * passes
 
 
 def test_systematics_shows_closure_beside_both_baselines(tmp_path, catalogue):
