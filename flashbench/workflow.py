@@ -1,14 +1,15 @@
 """From names to files to runs to a comparison; what the command line does, as functions.
 
 What to use when: `find_input` to find or make a process's sample, `run_process` for one simulator on one process,
-`compare_processes` for a whole comparison. The embedded production is imported only where a process has no files.
+`compare_processes` for a whole comparison, `fit_processes` for a fit. The embedded production is imported only where a
+process has no files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ from flashbench.simulators import RunName, make
 
 if TYPE_CHECKING:
     from flashbench.compare import Comparison
+    from flashbench.compare.fit import FitReport, Plan
 
 DEFAULT_EVENTS: Final = 5000
 
@@ -162,3 +164,41 @@ def compare_processes(
     runs = [run_process(process, name, settings, monitor) for process in processes for name in names]
     with monitor("figures and report") as progress:
         return compare(runs, out, reference=reference, progress=progress, workers=settings.workers)
+
+
+def fit_processes(
+    processes: Sequence[Process],
+    names: Sequence[RunName],
+    settings: Settings,
+    plan: Plan,
+    out: Path,
+    *,
+    counts: Mapping[str, int] | None = None,
+    monitor: Monitor = silent,
+) -> FitReport:
+    """Produce and run what is missing, then fit the templates of every simulator to the reference's data.
+
+    Args:
+        processes: signal, backgrounds and variation of the plan.
+        names: runs, the plan's reference among them.
+        settings: events, seed, workers.
+        plan: how to fit.
+        out: where numbers, workspaces and plots go.
+        counts: events of processes that have a number of their own.
+        monitor: where progress goes.
+
+    Raises:
+        FlashbenchError: see `flashbench.engine.run`, `find_input` and `flashbench.compare.fit.fit`.
+    """
+    from flashbench import provenance
+    from flashbench.compare.fit import COLUMNS, fit
+
+    runs = {}
+    for process in processes:
+        own = replace(settings, events=(counts or {}).get(process.key, settings.events))
+        for name in names:
+            result = run_process(process, name, own, monitor)
+            table = {str(column): result.table[column] for column in COLUMNS if column in result.table}
+            runs[process.key, str(name)] = replace(result, table=table)
+    with monitor("fits") as progress:
+        return fit(runs, plan, out, facts=provenance.describe(), progress=progress)

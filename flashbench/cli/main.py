@@ -10,6 +10,7 @@ import typer
 from flashbench.cli import (
     check,
     compare,
+    fit,
     grid,
     listing,
     monitor,
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
+app.command("fit")(fit.fit)
 app.command("upsample")(upsample.upsample)
 app.command("systematics")(systematics.systematics)
 app.command("check")(check.check)

@@ -62,12 +62,12 @@ def dnn(
     known = lists.load(catalogue)
     results = []
     for text in dict.fromkeys([signal, *(background or BACKGROUNDS)]):
-        key, number = _named(text)
+        key, number = events_of(text)
         settings = Settings(number or events, seed, workers, runs, dnn=None)
         results.append(run_process(lists.find(known, key), RunName("full"), settings, monitor))
     recipe = DnnRecipe(region=region, seed=seed)
     recipe = replace(recipe, loop=replace(recipe.loop, epochs=epochs or recipe.loop.epochs))
-    manifest = train_dnn(results, _named(signal)[0], out, recipe, monitor)
+    manifest = train_dnn(results, events_of(signal)[0], out, recipe, monitor)
     console.print(_sample_table(manifest))
     console.print(_roc_table(manifest))
     for process, facts in manifest["sample"]["processes"].items():
@@ -76,7 +76,8 @@ def dnn(
     console.print(f"networks in {out}; use them with --dnn {out / 'dnn.toml'}", markup=False)
 
 
-def _named(text: str) -> tuple[str, int | None]:
+def events_of(text: str) -> tuple[str, int | None]:
+    """Process and number of events of `PROCESS` or `PROCESS=EVENTS`."""
     key, sign, number = text.partition("=")
     if sign and not (number.isdecimal() and int(number)):
         raise typer.BadParameter(f"'{text}' is not PROCESS or PROCESS=EVENTS")

@@ -127,6 +127,12 @@ class Likelihood:
         points = self._start(1) if values is None else np.atleast_2d(np.asarray(values, dtype=np.float64))
         return self._rates(points, self.nominal if nominal is None else nominal)[0]
 
+    def samples(self, values: ArrayLike) -> FloatArray:
+        """What each sample contributes to λ at parameter values (sets, parameters), shape (sets, samples, bins)."""
+        points = np.atleast_2d(np.asarray(values, dtype=np.float64))
+        _, factors, contents = self._rates(points, self.nominal)
+        return np.asarray((factors * np.where(self.signal, points[:, :1], 1.0))[..., np.newaxis] * contents)
+
     def fit(
         self,
         data: ArrayLike,
