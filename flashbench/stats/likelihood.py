@@ -214,7 +214,7 @@ class _Problem:
         current = self.objective(values, todo)
         for _ in range(_STEPS):
             gradient, information, _ = self._derivatives(values[todo], todo)
-            step = -np.linalg.solve(information, gradient[..., np.newaxis])[..., 0]
+            step = np.asarray(-np.linalg.solve(information, gradient[..., np.newaxis])[..., 0], dtype=np.float64)
             decrement = -np.einsum("kp,kp->k", gradient, step) / 2
             converged[todo] = decrement < _CONVERGED
             left = ~converged[todo]
@@ -245,7 +245,7 @@ class _Problem:
         """Inverse of the observed information; rows of a fixed strength are 0."""
         sets = np.arange(len(values))
         _, _, observed = self._derivatives(values, sets)
-        inverse = np.linalg.inv(observed)
+        inverse = np.asarray(np.linalg.inv(observed), dtype=np.float64)
         if self.fixed:
             inverse[:, 0, :] = inverse[:, :, 0] = 0.0
         return inverse
