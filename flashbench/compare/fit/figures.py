@@ -157,10 +157,15 @@ def _draw_channel(
     edges, data, samples, error = content
     bins = np.arange(len(edges), dtype=np.float64)  # of equal width: automatic bins are not
     below = np.zeros(len(data))
-    colours = [*_FILLS[: len(samples) - 1], _SIGNAL]
-    for (label, values), colour in zip(samples.items(), colours, strict=True):
+    *backgrounds, (signal, fitted) = samples.items()
+    for number, (label, values) in enumerate(backgrounds):
+        colour = _FILLS[number % len(_FILLS)]
         main.stairs(below + values, bins, baseline=below, fill=True, color=colour, label=label)
         below = below + values
+    below = below + fitted
+    main.stairs(below, bins, color="#55585f", linewidth=1.0)
+    negative = " (negative)" if shown.strength[0] < 0 else ""
+    main.stairs(np.abs(fitted), bins, color=_SIGNAL, linewidth=1.8, label=signal + negative)
     band: dict[str, Any] = {
         "step": "post",
         "facecolor": "none",
@@ -173,8 +178,8 @@ def _draw_channel(
     points: dict[str, Any] = {"fmt": "o", "color": REFERENCE.colour, "markersize": 5, "elinewidth": 1.2}
     main.errorbar(centres, data, yerr=np.sqrt(data), label=f"{shown.reference}, expected", **points)
     main.set_yscale("log")
-    least = min(float(values[values > 0].min()) for values in samples.values() if (values > 0).any())
-    main.set_ylim(max(least / 3, 1e-3), float(data.max()) * 300)
+    least = min(float(below.min()), max(float(np.abs(fitted).min()), 1e-2))
+    main.set_ylim(least / 3, float(data.max()) * 300)
     legend = main.legend(loc="upper right", fontsize=11, alignment="left")
     for text in legend.get_texts():
         text.set_parse_math(text.get_text().count("$") % 2 == 0)
@@ -199,7 +204,7 @@ def _closed(heights: FloatArray) -> FloatArray:
 def draw_pulls(shown: Pulls) -> Figure:
     """Values and errors of the nuisance parameters, each simulator with its mark."""
     figure = _canvas(7.0, 1.8 + 0.62 * len(shown.parameters))
-    axes = figure.add_axes((0.36, 0.9 / figure.get_figheight(), 0.61, 1 - 1.9 / figure.get_figheight()))
+    axes = figure.add_axes((0.36, 0.9 / figure.get_figheight(), 0.61, 1 - 1.5 / figure.get_figheight()))
     axes.axvspan(-2, 2, color="#f2f2f4")
     axes.axvspan(-1, 1, color="#e3e4e8")
     axes.axvline(0, color="#8a8d98", linewidth=1.0)
@@ -223,7 +228,7 @@ def draw_pulls(shown: Pulls) -> Figure:
 def draw_strengths(shown: Strengths) -> Figure:
     """Signal strength by simulator: the thick bar is the bias's own error, the thin one σ(μ)."""
     figure = _canvas(7.0, 1.7 + 0.55 * len(shown.values))
-    axes = figure.add_axes((0.3, 0.95 / figure.get_figheight(), 0.66, 1 - 1.5 / figure.get_figheight()))
+    axes = figure.add_axes((0.3, 0.95 / figure.get_figheight(), 0.66, 1 - 1.35 / figure.get_figheight()))
     axes.axvline(1.0, color="#8a8d98", linewidth=1.0)
     rows = np.arange(len(shown.values))[::-1]
     look = looks(list(shown.values))
