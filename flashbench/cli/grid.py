@@ -64,8 +64,11 @@ def refined(
     from rich.console import Console
     from rich.table import Table
 
+    from flashbench.cli.extras import need
     from flashbench.cli.progress import bars
     from flashbench.cli.tiers import chosen_tiers
+
+    need("train", "torch", "mdmm", "onnx", "optuna")
     from flashbench.training.grid import run_grid
     from flashbench.training.grid_file import load_grid
     from flashbench.training.recipe_refined import DEFAULT_EVENTS

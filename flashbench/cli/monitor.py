@@ -25,6 +25,9 @@ def monitor(
     """
     import webbrowser
 
+    from flashbench.cli.extras import need
+
+    need("train", "optuna")
     from flashbench.training.monitor import serve
 
     def ready(address: str) -> None:

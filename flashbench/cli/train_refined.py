@@ -49,8 +49,11 @@ def refined(
     from rich.console import Console
     from rich.table import Table
 
+    from flashbench.cli.extras import need
     from flashbench.cli.progress import bars
     from flashbench.cli.tiers import chosen_tiers
+
+    need("train", "torch", "mdmm", "onnx")
     from flashbench.training.recipe_refined import DEFAULT_EVENTS, load_recipe
     from flashbench.training.refined import train_refined
 

@@ -77,6 +77,7 @@ def run_grid(
         InputError, SchemaError: see `pair_files`, or there are too few pairs.
         RunError: the folder holds another grid, or points are left since all processes died.
     """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     folder = out / grid.name
     prepare(grid, tiers, folder, events=events, storage=storage)
     total = len(grid.points)

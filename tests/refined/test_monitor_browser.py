@@ -98,7 +98,7 @@ def test_losses_move_and_the_ranking_changes_without_a_reload_while_a_grid_runs(
         )
         os.kill(victim, signal.SIGKILL)
         page.wait_for_selector("#trainings .state.killed")
-        page.wait_for_function("document.querySelectorAll('#trainings .state.done').length === 4")
+        page.wait_for_function("() => document.querySelectorAll('#trainings .state.done').length === 4")
         assert process.wait() == 0
     finally:
         process.terminate()
@@ -110,7 +110,7 @@ def test_trainings_are_ranked_filtered_and_overlaid(page, tmp_path):
     for name, best, hidden in (("a", 3.0, 64), ("b", 1.0, 64), ("c", 2.0, 128)):
         write(tmp_path / name, [9.0, best], group="one" if name != "c" else "two", parameters={"hidden": hidden})
     write(tmp_path / "d", [8.0], state.FAILED, error="the loss is not finite", group="two")
-    page.wait_for_function("document.querySelectorAll('#trainings tbody tr[data-id]').length === 4")
+    page.wait_for_function("() => document.querySelectorAll('#trainings tbody tr[data-id]').length === 4")
     assert order(page) == ["b", "c", "a", "d"]
     page.select_option("#group", "one")
     assert order(page) == ["b", "a"]
@@ -126,7 +126,7 @@ def test_trainings_are_ranked_filtered_and_overlaid(page, tmp_path):
     assert page.locator("#charts figure").count() == 0
     page.click("tr[data-id='a']")
     page.click("tr[data-id='c']")
-    page.wait_for_function("document.querySelectorAll('#charts path.validation').length === 2")
+    page.wait_for_function("() => document.querySelectorAll('#charts path.validation').length === 2")
     page.click("th:text-is('hidden')")
     assert order(page)[:3] == ["d", "c", "a"]  # as text: nothing, 128, 64
     page.click("th:text-is('hidden')")

@@ -167,7 +167,7 @@ def open_session(path: Path, content: bytes, threads: int) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise PluginError(str(path), "onnxruntime is not installed", "pip install 'flashbench[refined]'") from error
+        raise PluginError(str(path), "onnxruntime is not installed", "pip install onnxruntime") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     try:

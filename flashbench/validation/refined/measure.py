@@ -170,8 +170,8 @@ def _distances(objects: Objects) -> dict[str, tuple[float, float]]:
 def _ratio(
     name: str, label: str, nominal: dict[str, tuple[float, float]], replicas: list[dict[str, tuple[float, float]]]
 ) -> Ratio:
-    pairs = [each[name] for each in replicas if name in each]
-    spread = np.std([refined / fast for fast, refined in pairs if fast > 0], ddof=1) if len(pairs) > 1 else np.nan
+    ratios = [each[name][1] / each[name][0] for each in replicas if name in each and each[name][0] > 0]
+    spread = np.std(ratios, ddof=1) if len(ratios) > 1 else np.nan
     return Ratio(name, label, *nominal[name], float(spread))
 
 
