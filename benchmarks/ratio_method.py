@@ -3,8 +3,8 @@
     python benchmarks/ratio_method.py --sim flash@25 --events 20000 --out benchmarks/results/ratio_method.json
 
 VAR_full ≈ REF_full · VAR_sim / REF_sim in 15 bins of the signal region. The deviation beyond the error is the largest
-|prediction / truth - 1| less its error, with all correlations between the histograms. Baselines: REF_full as it is, and
-REF_full · VAR_gen / REF_gen.
+|prediction / truth - 1| less the error of the largest of so many deviations (`simultaneous`: 2.2 σ for 15), with all
+correlations between the histograms. Baselines: REF_full as it is, and REF_full · VAR_gen / REF_gen.
 
 References:
     F. Vaselli et al., FlashSim prototype, CMS NOTE-2023/003 (deviations of at most 2 %, read off the figure).

@@ -23,6 +23,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from flashbench.errors import StatisticsError
 from flashbench.stats.distances import ChiSquare, chi_square
@@ -101,7 +102,8 @@ class Closure:
         chi_square: of the valid bins, with covariance.
         largest: largest |ratio - 1| of the valid bins.
         largest_bin: where it is.
-        beyond_error: largest of |ratio - 1| less its error; negative where all agree within one error.
+        beyond_error: largest of |ratio - 1| less `simultaneous` errors; negative where the bins agree as a whole: the
+            largest of 15 deviations is beyond one error by chance alone, nearly always.
     """
 
     prediction: Transfer
@@ -214,4 +216,15 @@ def _compare(prediction: Transfer, truth: FloatArray, own: FloatArray, covarianc
     result = chi_square(np.where(equal, truth, prediction.values)[valid], truth[valid], matrix[np.ix_(valid, valid)])
     away = np.abs(ratio - 1)
     worst = int(np.nanargmax(away))
-    return Closure(prediction, truth, ratio, errors, result, float(away[worst]), worst, float(np.nanmax(away - errors)))
+    beyond = float(np.nanmax(away - simultaneous(int(valid.sum())) * errors))
+    return Closure(prediction, truth, ratio, errors, result, float(away[worst]), worst, beyond)
+
+
+def simultaneous(bins: int, level: float = 0.6827) -> float:
+    """Standard errors that none of `bins` independent deviations exceeds with probability `level`; 1 for one bin.
+
+    Example:
+        >>> round(simultaneous(15), 2)
+        2.24
+    """
+    return float(norm.ppf((1 + level ** (1 / bins)) / 2))

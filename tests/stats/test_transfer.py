@@ -12,7 +12,7 @@ from flashbench.errors import StatisticsError
 from flashbench.stats import bootstrap_sums, event_keys
 from flashbench.stats.joint import EventContents, JointMoments, event_contents, joint_moments
 from flashbench.stats.tables import contents_from_table, fill_from_table
-from flashbench.stats.transfer import BinState, close, closures, transfer
+from flashbench.stats.transfer import BinState, close, closures, simultaneous, transfer
 
 EDGES = np.linspace(0, 1, 6)
 
@@ -205,6 +205,12 @@ def test_bins_without_a_prediction_are_masked_with_the_reason():
     assert closure.prediction.states[-1] is BinState.EMPTY_VARIATION_FULL
     assert_array_equal(np.isfinite(closure.ratio), closure.prediction.valid)
     assert closure.chi_square.ndf <= 1
+
+
+def test_no_deviation_is_beyond_its_simultaneous_error_as_often_as_promised():
+    deviations = np.abs(np.random.default_rng(3).standard_normal((20_000, 15)))
+    assert (deviations.max(axis=1) < simultaneous(15)).mean() == pytest.approx(0.6827, abs=0.01)
+    assert simultaneous(1) == pytest.approx(1, abs=1e-4)
 
 
 def test_closure_finds_the_bin_that_is_off_and_beats_its_baselines():
