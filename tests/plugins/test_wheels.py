@@ -37,7 +37,7 @@ class Environment:
         (self.site / "dependencies.pth").write_text(f"{dependencies}\n")
         (self.bin / "pip").write_text(f'#!/bin/sh\nexec "{self.bin}/python" -m pip "$@"\n')
         (self.bin / "pip").chmod(0o755)
-        self("pip", "wheel", "-q", "--no-deps", "-w", self.wheels, ROOT, ROOT / "plugins" / "flashbench-smear")
+        self("pip", "wheel", "-q", "--no-deps", "-w", self.wheels, ROOT, *(ROOT / "plugins").iterdir())
         self("pip", "install", "-q", *self.wheels.glob("flashbench-*.whl"))
 
     def __call__(self, *arguments: object) -> str:
@@ -78,6 +78,14 @@ def test_template_installs_from_its_wheel_works_and_leaves_no_trace(fresh):
     assert files(fresh) == before
     assert "smear" not in fresh("flashbench", "simulators")
     assert "smear" not in fresh("flashbench", "plugins")
+
+
+@pytest.mark.parametrize("name", ["smear", "delphes", "flowmatch"])
+def test_shipped_plugin_passes_its_own_tests_from_its_wheel(fresh, name):
+    fresh("pip", "install", "-q", *fresh.wheels.glob(f"flashbench_{name}-*.whl"))
+    shown = fresh("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", ROOT / "plugins" / f"flashbench-{name}")
+    assert " passed" in shown
+    fresh("pip", "uninstall", "-q", "-y", f"flashbench-{name}")
 
 
 def test_tutorial_works_as_it_is_written(fresh):

@@ -58,7 +58,8 @@ def width(objects: ak.Array, table: dict[str, Any]) -> ak.Array:
 
 def cell(values: ak.Array, edges: list[float]) -> NDArray[np.intp]:
     """Index of the last lower edge that is reached, of all objects in a row."""
-    return np.maximum(np.searchsorted(edges, ak.to_numpy(ak.flatten(values)), side="right") - 1, 0)
+    reached: NDArray[np.intp] = np.searchsorted(edges, ak.to_numpy(ak.flatten(values)), side="right")
+    return np.maximum(reached - 1, 0)
 
 
 def smear(objects: ak.Array, table: dict[str, Any], rng: np.random.Generator) -> ak.Array:
