@@ -102,7 +102,7 @@ def inference_speed(content: bytes, threads: int, rows: int, repeats: int) -> di
     session = open_session(Path("jets.onnx"), content, threads)
     values, parameters = jets(rows)
     refiner = Refiner(JETS, session)
-    latent, given = (np.ascontiguousarray(a, np.float32) for a in (JETS.forward(values), parameters))
+    latent, given = (np.ascontiguousarray(a, np.float32) for a in (JETS.forward(values, parameters), parameters))
 
     def network() -> None:
         for start in range(0, rows, BLOCK):

@@ -170,7 +170,7 @@ def train_kind(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         network = RefinerNetwork(recipe.network, kind)
-    network.standardise(kind.forward(pairs.full[~held_out]), pairs.parameters[~held_out])
+    network.standardise(train.full.numpy(), pairs.parameters[~held_out])
     terms = Terms(kind, recipe, network, train)
     benchmark = measure(terms, validation.fast, validation)
     floor = floor_of(terms, Sample.of(pairs, kind), Sample.of(again, kind) if again else None, recipe.seed)

@@ -52,7 +52,7 @@ class Sample:
     @classmethod
     def of(cls, pairs: Pairs, kind: Kind) -> Sample:
         """Transform the pairs of a kind."""
-        columns = kind.forward(pairs.fast), kind.forward(pairs.full), pairs.parameters
+        columns = *(kind.forward(side, pairs.parameters) for side in (pairs.fast, pairs.full)), pairs.parameters
         return cls(*(torch.from_numpy(np.ascontiguousarray(each, np.float32)) for each in columns))
 
     def __len__(self) -> int:
@@ -202,7 +202,8 @@ def measure(terms: Terms, x: Tensor, against: Sample, of_x: Tensor | None = None
         of_x: parameters of `x`, where they are not those of the pairs.
 
     Returns:
-        Also `w1`, the mean over the variables of W1 in units of the variable's spread, and `w1.NAME` of each.
+        Also `w1`, the mean over the variables of W1 in units of the variable's spread, and `w1.NAME` of each, in the
+        transformed space: that of pt is of the response.
     """
     parameters = against.parameters if of_x is None else of_x
     size = min(VALIDATION_ROWS, len(x))

@@ -51,7 +51,9 @@ def test_onnx_gives_what_torch_gives(kicked_weights):
     shift = Refiner.load(kicked_weights, "jets").shift(values, parameters)
     network = network_of("jets", 0.1)
     with torch.no_grad():
-        expected = network(*(torch.from_numpy(a.astype(np.float32)) for a in (JETS.forward(values), parameters)))
+        expected = network(
+            *(torch.from_numpy(a.astype(np.float32)) for a in (JETS.forward(values, parameters), parameters))
+        )
     assert np.allclose(shift, expected.numpy(), atol=1e-4)
     assert np.abs(shift).max() > 0.1
 

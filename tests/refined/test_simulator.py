@@ -1,4 +1,5 @@
 import pickle
+import warnings
 
 import awkward as ak
 import numpy as np
@@ -8,7 +9,7 @@ from flashbench.engine import RunRequest, run
 from flashbench.errors import PluginError, SchemaError
 from flashbench.events import RECO_BRANCHES, Tier
 from flashbench.simulators import RunName, check_output, get
-from flashbench.simulators.refined import RefinedSimulator
+from flashbench.simulators.refined import RefinedSimulator, Refiner
 from flashbench.simulators.refined.objects import follow
 from flashbench.simulators.refined.variables import KINDS
 from refined.toy_tiers import toy_tiers
@@ -146,3 +147,16 @@ def test_a_run_reads_the_columns_that_the_refiner_needs(tiers, kicked_weights, t
     result = run(request, [tiers[0]], tmp_path / "run", simulator=RefinedSimulator(kicked_weights))
     assert result.n_events == 300
     assert "Jet_btagDeepFlavCvB" not in result.manifest["neutral_branches"]
+
+
+def test_a_network_that_gives_nonsense_is_warned_of_once(kicked_weights, monkeypatch):
+    simulator = RefinedSimulator(kicked_weights)
+    monkeypatch.setattr(Refiner, "shift", lambda self, values, parameters: np.full_like(values, np.nan))
+    events = fast_events(50)
+    with pytest.warns(UserWarning, match="came out not finite or out of range"):
+        output = simulator.simulate(events, RNG)
+    assert ak.array_equal(output.Jet.pt, events.Jet.pt)
+    assert not ak.any(output.Jet.refined)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        simulator.simulate(events, RNG)

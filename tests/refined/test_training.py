@@ -39,7 +39,7 @@ def trained(tiers, tmp_path_factory):
 def task_of(pairs, recipe, stage=None):
     sample = Sample.of(pairs, JETS)
     network = network_of("jets")
-    network.standardise(JETS.forward(pairs.full), pairs.parameters)
+    network.standardise(sample.full.numpy(), pairs.parameters)
     terms = Terms(JETS, recipe, network, sample)
     benchmark = measure(terms, sample.fast, sample)
     return RefinerTask(terms, stage or recipe.stages("jets")[0], sample, sample, benchmark)

@@ -48,6 +48,15 @@ def test_what_is_not_computed_or_not_finite_is_not_valid():
     assert MUONS.valid(np.array([[20.0, 0.0], [20.0, -0.1]])).tolist() == [True, False]
 
 
+def test_pt_is_seen_relative_to_the_generators():
+    values = np.array([[50.0, 0.5, 0.5, 0.5, 0.5], [400.0, 0.5, 0.5, 0.5, 0.5]])
+    latent = JETS.forward(values, np.array([[50.0, 0.0, 5.0], [200.0, 0.0, 0.0]]))
+    pt = JETS.variables[0]
+    assert latent[0, 0] == 0
+    assert latent[1, 0] == pt.forward(np.array([400.0]))[0] - pt.forward(np.array([200.0]))[0]
+    assert np.allclose(latent[:, 1:], 0)
+
+
 def test_pt_comes_first_in_every_kind():
     for kind in KINDS.values():
         first = kind.variables[0]

@@ -28,7 +28,7 @@ class NetworkConfig:
 
 
 class RefinerNetwork(torch.nn.Module):
-    """Shift of the transformed variables, given them and the parameters.
+    """Shift of the transformed variables, given them (see `Kind.forward`) and the parameters.
 
     Each block adds to the standardised variables what two layers make of them and the parameters; the second layer
     starts at zero, so that an untrained network shifts by exactly 0.

@@ -38,7 +38,8 @@ PROVIDER: Final = "CPUExecutionProvider"
 INPUTS: Final = ("latent", "parameters")
 OUTPUT: Final = "shift"
 BLOCK: Final = 8192  # objects at once, to stay in the cache
-REASONS: Final = ("refined", "unmatched", "invalid input", "not finite", "out of range")
+FAILURES: Final = ("not finite", "out of range")
+REASONS: Final = ("refined", "unmatched", "invalid input", *FAILURES)
 _TRAIN: Final = "train: flashbench train refined --process t1tttt"
 _COLUMNS: Final = tuple(JETS.names.index(name) for name in SCORES[:3])
 
@@ -105,7 +106,7 @@ class Refiner:
         out = np.empty_like(values)
         for start in range(0, len(values), BLOCK):
             rows = slice(start, start + BLOCK)
-            given = self.kind.forward(values[rows]), parameters[rows]
+            given = self.kind.forward(values[rows], parameters[rows]), parameters[rows]
             feed = {name: np.ascontiguousarray(each, np.float32) for name, each in zip(INPUTS, given, strict=True)}
             out[rows] = self._session.run([OUTPUT], feed)[0]
         return out

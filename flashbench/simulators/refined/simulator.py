@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import warnings
 from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +25,7 @@ import numpy as np
 from flashbench.events import RECO_BRANCHES, Tier
 from flashbench.simulators.protocol import SimulatorInfo
 from flashbench.simulators.refined.objects import follow, look_up, put_back
-from flashbench.simulators.refined.refiner import Refiner, identity, read_manifest
+from flashbench.simulators.refined.refiner import FAILURES, Refiner, identity, read_manifest
 from flashbench.simulators.refined.variables import KINDS, SCORES
 
 VARIABLE: Final = "FLASHBENCH_REFINED_WEIGHTS"
@@ -60,6 +62,7 @@ class RefinedSimulator:
         manifest = read_manifest(self.weights)
         self.kinds = tuple(name for name in KINDS if name in manifest["networks"] and (muons or name != "muons"))
         self.counts: dict[str, Counter[str]] = {name: Counter() for name in self.kinds}
+        self._warned = False
         changes = [] if muons else ["no-muons"]
         self.info = SimulatorInfo(
             "refined",
@@ -76,6 +79,10 @@ class RefinedSimulator:
 
         The output also holds `NAME_unrefined` of every refined variable, and the flag `refined`.
 
+        Warns:
+            UserWarning: the network gave values that are not finite or out of range, once a simulator; those objects
+                stay as they were.
+
         Raises:
             SchemaError: scores, links or generator columns are missing.
             PluginError: the weights are damaged.
@@ -87,11 +94,23 @@ class RefinedSimulator:
             looked = look_up(events, kind)
             refined = self.refiner(name).refine(looked.values, looked.parameters, looked.matched)
             self.counts[name].update(refined.counts)
+            self._warn_failed(name, refined.counts)
             out[kind.collection], orders[kind.collection] = put_back(events, kind, refined)
         for owner, index, target in _INDICES:
             if index in out[owner].fields and target in orders:
                 out[owner] = ak.with_field(out[owner], follow(out[owner][index], orders[target]), index)
         return ak.zip(out, depth_limit=1)
+
+    def _warn_failed(self, name: str, counts: Mapping[str, int]) -> None:
+        failed = sum(counts[reason] for reason in FAILURES)
+        if failed and not self._warned:
+            self._warned = True
+            number = sum(counts.values())
+            warnings.warn(
+                f"refined: {failed} of {number} {name} of a block came out not finite or out of range; "
+                "they stay unrefined (said once)",
+                stacklevel=3,
+            )
 
     def refiner(self, name: str) -> Refiner:
         """The network for "jets" or "muons", read on first use in a process.

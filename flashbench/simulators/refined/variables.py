@@ -48,6 +48,7 @@ class Variable:
         label: mathtext, without unit; `unit` may be empty.
         scale: its transform; `size` is where that bends, in the variable's unit.
         highest: largest value that can be.
+        anchored: seen relative to the generator's pt, so that response and resolution are of order one.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Variable:
     size: float = 1.0
     unit: str = ""
     highest: float = np.inf
+    anchored: bool = False
 
     def forward(self, values: FloatArray) -> FloatArray:
         """Physical values, any shape, in the space of network and losses."""
@@ -130,9 +132,18 @@ class Kind:
         """Codes of the categories."""
         return tuple(code for code, _ in self.categories)
 
-    def forward(self, values: FloatArray) -> FloatArray:
-        """Transformed columns, shape (objects, variables)."""
-        return _columns([v.forward(values[:, k]) for k, v in enumerate(self.variables)], len(values))
+    def forward(self, values: FloatArray, parameters: FloatArray) -> FloatArray:
+        """Transformed columns, anchored ones less the transformed generator pt; shape (objects, variables).
+
+        Args:
+            values: physical variables, shape (objects, variables).
+            parameters: columns `PARAMETERS`, shape (objects, 3).
+        """
+        columns = [
+            variable.forward(values[:, k]) - (variable.forward(parameters[:, 0]) if variable.anchored else 0.0)
+            for k, variable in enumerate(self.variables)
+        ]
+        return _columns(columns, len(values))
 
     def shifted(self, values: FloatArray, shift: FloatArray) -> FloatArray:
         """See `Variable.shifted`; both of shape (objects, variables)."""
@@ -161,7 +172,7 @@ JETS: Final = Kind(
     "genJetIdx",
     "GenJet",
     (
-        Variable("pt", "jet $p_T$", Scale.MOMENTUM, 200.0, "GeV", _BEAM),
+        Variable("pt", "jet $p_T$", Scale.MOMENTUM, 200.0, "GeV", _BEAM, anchored=True),
         *(Variable(name, f"DeepJet {name.removeprefix('btagDeepFlav')}", Scale.SCORE, highest=1.0) for name in SCORES),
     ),
     "hadron flavour",
@@ -175,7 +186,7 @@ MUONS: Final = Kind(
     "genPartIdx",
     "GenPart",
     (
-        Variable("pt", r"muon $p_T$", Scale.MOMENTUM, 200.0, "GeV", _BEAM),
+        Variable("pt", r"muon $p_T$", Scale.MOMENTUM, 200.0, "GeV", _BEAM, anchored=True),
         Variable("pfRelIso04_all", "muon isolation", Scale.POSITIVE, 0.02),
     ),
     "origin",
