@@ -166,7 +166,7 @@ def test_collision_data_runs_as_full_and_is_refused_as_gen(tmp_path, real_data):
 
 
 def test_interrupt_says_that_finished_blocks_are_kept(tmp_path):
-    write_events(tmp_path / "long.root", [nanoaod_events(2000, seed=n) for n in range(10)])
+    write_events(tmp_path / "long.root", [nanoaod_events(2000, seed=n) for n in range(40)])
     command = [COMMAND, "run", "--sim", "full", "--input", "long.root"]
     running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     parts = tmp_path / "runs" / "long" / "full" / "parts"

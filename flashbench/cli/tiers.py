@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flashbench.errors import CatalogueError
-from flashbench.events import Tier
 
 if TYPE_CHECKING:
     from flashbench.catalogue import Process
@@ -30,6 +29,8 @@ def both_tiers(
         CatalogueError: the catalogue names no files of one tier.
         ProductionError: the sample cannot be made.
     """
+    from flashbench.events import Tier
+
     if process.files:
         return list(process.patterns(Tier.FAST)), list(process.patterns(Tier.FULL)), False
     from flashbench.production import produce

@@ -87,7 +87,7 @@ def test_the_manifest_holds_recipe_input_calibration_and_time(trained):
     )
     assert manifest["seconds"] > 0
     for part in ("jet-efficiency", "muon-efficiency"):
-        assert manifest["training"][part]["calibration"]["error"] < 0.05
+        assert manifest["training"][part]["calibration"]["error"] < 0.08
     assert not list(trained.rglob("checkpoint.pt"))
     lines = (trained / "training" / "jets" / "history.jsonl").read_text().splitlines()
     losses = [json.loads(line)["validation"]["total"] for line in lines]
@@ -163,7 +163,7 @@ def test_too_few_objects_are_refused_by_number(tmp_path):
 def test_the_recipe_gives_small_samples_more_epochs_and_smaller_batches():
     small, large = (FlashRecipe().loop("jets", rows) for rows in (5_000, 500_000))
     assert small.epochs > large.epochs
-    assert small.batch < large.batch == 2048
+    assert small.batch < large.batch == 1024
     assert FlashRecipe(epochs=3).loop("jets", 5_000).epochs == 3
 
 
