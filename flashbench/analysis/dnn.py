@@ -101,48 +101,47 @@ class Discriminator:
             SchemaError: a column is missing.
             InputError: a network's output is not finite.
         """
-        rows = np.flatnonzero(_column(table, "region") != NO_REGION)
-        event = _column(table, "event")[rows]
-        matrix = input_matrix(table, rows)
-        missing = matrix[:, _QGL_COLUMNS] < 0
-        matrix[:, _QGL_COLUMNS] = np.where(missing, NEUTRAL_QGL, matrix[:, _QGL_COLUMNS])
-        counts = Counter(self._count(matrix, event))
-        counts["jets without QGL"] = int(missing.sum())
-        columns = {name: np.full(len(_column(table, "region")), np.nan) for name in COLUMNS}
-        score, columns["dnn_atanh"][rows] = self._scores(matrix, event)
-        columns["dnn"][rows] = score
-        matrix[:, _QGL_COLUMNS] = NEUTRAL_QGL
-        columns["dnn_noqgl_atanh"][rows] = self._scores(matrix, event)[1]
+        region = _column(table, "region")
+        turn = np.where(region == NO_REGION, -1, (_column(table, "event") % np.uint64(len(self.networks))).astype(int))
+        columns = {name: np.full(len(region), np.nan) for name in COLUMNS}
+        counts: Counter[str] = Counter()
+        for number, network in enumerate(self.networks):
+            rows = np.flatnonzero(turn == number)
+            matrix = input_matrix(table, rows)
+            for column in _QGL_COLUMNS:
+                missing = matrix[:, column] < 0
+                matrix[missing, column] = NEUTRAL_QGL
+                counts["jets without QGL"] += int(missing.sum())
+            counts.update(_count(matrix, network))
+            all_used = len(network.columns) == len(INPUTS)
+            whole = np.isfinite(matrix if all_used else matrix[:, network.columns]).all(axis=1)
+            rows, matrix = (rows, matrix) if whole.all() else (rows[whole], matrix[whole])
+            counts["scored"] += len(rows)
+            columns["dnn"][rows], columns["dnn_atanh"][rows] = _scores(network, matrix)
+            matrix[:, _QGL_COLUMNS] = NEUTRAL_QGL
+            columns["dnn_noqgl_atanh"][rows] = _scores(network, matrix)[1]
         return Scores(columns, {name: number for name, number in counts.items() if number})
-
-    def _scores(self, matrix: FloatArray, event: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
-        """Probability and its artanh; NaN where an input is undefined."""
-        score, stretched = np.full(len(matrix), np.nan), np.full(len(matrix), np.nan)
-        for rows, network in self._shares(event):
-            used = rows[np.isfinite(matrix[rows][:, network.columns]).all(axis=1)]
-            raw = network.raw(matrix[used])
-            score[used], stretched[used] = from_logit(raw) if network.logit else _from_sigmoid(raw, network)
-        return score, stretched
-
-    def _count(self, matrix: FloatArray, event: NDArray[Any]) -> dict[str, int]:
-        counts: Counter[str] = Counter({"scored": 0})
-        for rows, network in self._shares(event):
-            values = matrix[rows][:, network.columns]
-            undefined = ~np.isfinite(values)
-            outside = (values < network.low) | (values > network.high)
-            counts["scored"] += int((~undefined.any(axis=1)).sum())
-            for name, lacking, beyond in zip(network.inputs, undefined.sum(axis=0), outside.sum(axis=0), strict=True):
-                counts[f"undefined {name}"] += int(lacking)
-                counts[f"{name} outside the training range"] += int(beyond)
-        return counts
-
-    def _shares(self, event: NDArray[Any]) -> list[tuple[NDArray[np.intp], Network]]:
-        turn = event % np.uint64(len(self.networks))
-        return [(np.flatnonzero(turn == number), network) for number, network in enumerate(self.networks)]
 
 
 _QGL_COLUMNS: Final = [INPUTS.index(name) for name in QGL]
 _MASS, _RESOLUTION, _RELATIVE = (INPUTS.index(name) for name in INPUTS[:3])
+
+
+def _scores(network: Network, matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Probability and its artanh of rows of finite inputs."""
+    raw = network.raw(matrix)
+    return from_logit(raw) if network.logit else _from_sigmoid(raw, network)
+
+
+def _count(matrix: FloatArray, network: Network) -> dict[str, int]:
+    """Rows with an undefined input and rows beyond the training range, by input."""
+    counts = {}
+    for place, column in enumerate(network.columns):
+        values, name = matrix[:, column], network.inputs[place]
+        counts[f"undefined {name}"] = int(np.count_nonzero(~np.isfinite(values)))
+        outside = (values < network.low[place]) | (values > network.high[place])
+        counts[f"{name} outside the training range"] = int(np.count_nonzero(outside))
+    return counts
 
 
 def from_logit(logit: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -171,7 +170,7 @@ def input_matrix(table: Table, rows: NDArray[np.intp] | None = None, *, own_mass
         SchemaError: a column is missing.
     """
     chosen = np.arange(len(_column(table, "region"))) if rows is None else rows
-    matrix = np.empty((len(chosen), len(INPUTS)))
+    matrix = np.empty((len(INPUTS), len(chosen))).T  # columns lie together
     for number, name in enumerate(INPUTS):
         matrix[:, number] = CONSTANTS[name] if name in CONSTANTS else _column(table, name)[chosen]
     sideband = (_column(table, "region")[chosen] == SIDEBAND) & (not own_mass)

@@ -84,8 +84,10 @@ class Network:
             InputError: the output is not finite.
         """
         values = np.empty(len(matrix))
+        own_order = np.array_equal(self.columns, np.arange(matrix.shape[1]))
         for start in range(0, len(matrix), _BLOCK):
-            block = (matrix[start : start + _BLOCK, self.columns] - self.mean) / self.scale
+            block = matrix[start : start + _BLOCK]
+            block = ((block if own_order else block[:, self.columns]) - self.mean) / self.scale
             feeds = {name: np.ascontiguousarray(block[:, part], dtype) for name, part, dtype in self.parts}
             values[start : start + len(block)] = self.session.run(None, feeds)[0].reshape(len(block))
         if not np.isfinite(values).all():

@@ -342,3 +342,12 @@ def test_checksum_follows_weights_and_description(tmp_path):
     assert sums[0] == sums[1] != sums[2]
     (tmp_path / "a.toml").write_text(f'inputs = {json.dumps(list(INPUTS))}\noutput = "logit"\n')
     assert open_discriminator(one).sha256 != sums[0]
+
+
+def test_an_undefined_value_that_the_model_does_not_read_costs_no_event(tmp_path):
+    names = [name for name in INPUTS if name != "phi_cs"]
+    content = table()
+    content["phi_cs"][:] = np.nan
+    scores = open_discriminator(write_model(tmp_path / "m.onnx", layers(24), names)).score(content)
+    assert scores.counts == {"scored": np.count_nonzero(content["region"])}
+    assert_array_equal(np.isfinite(scores.columns["dnn"]), content["region"] > 0)
