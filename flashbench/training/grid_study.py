@@ -80,7 +80,7 @@ def _row(point: dict[str, Any], trial: FrozenTrial | None) -> dict[str, Any]:
     states = {TrialState.COMPLETE: state.DONE, TrialState.FAIL: state.FAILED, TrialState.RUNNING: state.RUNNING}
     row = {**point, "state": states.get(trial.state, state.QUEUED) if trial else state.QUEUED}
     facts = trial.user_attrs if trial else {}
-    if row["state"] == state.RUNNING and not state.alive(facts[OWNER]):
+    if row["state"] == state.RUNNING and OWNER in facts and not state.alive(facts[OWNER]):
         row["state"] = state.KILLED
     value = trial.value if trial and trial.state == TrialState.COMPLETE else None
     error = facts.get("error", "its process was killed") if row["state"] == state.FAILED else ""
