@@ -93,6 +93,7 @@ def run(
     workers: int = 1,
     progress: Progress | None = None,
     keep_going: bool = False,
+    columns: Sequence[str] | None = None,
 ) -> RunResult:
     """Run one simulator over NanoAOD files through the analysis.
 
@@ -105,6 +106,7 @@ def run(
         workers: processes; 1 stays in this one.
         progress: called with generator events done and in all.
         keep_going: finish the other blocks when one fails; the run is an error all the same.
+        columns: of the table that is returned, see `load_run`.
 
     Returns:
         The finished run, also written to `out`.
@@ -139,7 +141,7 @@ def run(
     }
     write_json(out / "cutflow.json", sum((p.cutflow for p in parts), start=Cutflow()).to_dict())
     write_json(out / MANIFEST, manifest)
-    return load_run(out)
+    return load_run(out, columns)
 
 
 def process_block(task: _Task) -> Path:

@@ -104,8 +104,21 @@ def input_files(
     return found.files, found.events
 
 
-def run_process(process: Process, name: RunName, settings: Settings, monitor: Monitor = silent) -> RunResult:
+def run_process(
+    process: Process,
+    name: RunName,
+    settings: Settings,
+    monitor: Monitor = silent,
+    columns: Sequence[str] | None = None,
+) -> RunResult:
     """Run one simulator on one process; finished blocks of an earlier run are taken over.
+
+    Args:
+        process: what to run on.
+        name: simulator and folds.
+        settings: events, seed, workers.
+        monitor: where progress goes.
+        columns: of the table that is returned, without histograms.json then; None for all.
 
     Raises:
         FlashbenchError: see `flashbench.engine.run` and `find_input`.
@@ -132,8 +145,10 @@ def run_process(process: Process, name: RunName, settings: Settings, monitor: Mo
             workers=settings.workers,
             progress=progress,
             keep_going=settings.keep_going,
+            columns=columns,
         )
-    write_histograms([result], out / "histograms.json")
+    if columns is None:
+        write_histograms([result], out / "histograms.json")
     return result
 
 
@@ -197,8 +212,6 @@ def fit_processes(
     for process in processes:
         own = replace(settings, events=(counts or {}).get(process.key, settings.events))
         for name in names:
-            result = run_process(process, name, own, monitor)
-            table = {str(column): result.table[column] for column in COLUMNS if column in result.table}
-            runs[process.key, str(name)] = replace(result, table=table)
+            runs[process.key, str(name)] = run_process(process, name, own, monitor, COLUMNS)
     with monitor("fits") as progress:
         return fit(runs, plan, out, facts=provenance.describe(), progress=progress)
