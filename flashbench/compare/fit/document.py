@@ -37,7 +37,16 @@ def to_document(report: FitReport, *, version: str) -> dict[str, Any]:
 
 def _simulator(fit: SimulatorFit) -> dict[str, Any]:
     numbers = (
-        *("bias", "bias_error", "toy_bias", "toy_bias_error", "pull_mean", "pull_width", "failed_toys"),
+        *(
+            "bias",
+            "bias_error",
+            "toy_bias",
+            "toy_bias_error",
+            "pull_mean",
+            "pull_width",
+            "failed_toys",
+            "failed_replicas",
+        ),
         *("strength_error", "strength_error_without_templates", "significance", "significance_shift", "shift_error"),
         *("limit", "background_error"),
     )

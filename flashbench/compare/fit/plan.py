@@ -67,11 +67,12 @@ class SimulatorFit:
     Attributes:
         templates: by process.
         content: workspace in pyhf's JSON.
-        bias, bias_error: μ̂ − 1 of a fit to the reference's Asimov data, and its paired bootstrap error.
-        toy_bias, toy_bias_error: mean of μ̂ less that of the reference's own fit, over toys of the reference, and its
+        bias, bias_error: μ̂ − 1 of a fit to the reference's Asimov data, and its paired bootstrap error: half of the
+            interval that holds the central 68 % of the replicas.
+        toy_bias, toy_bias_error: median of μ̂ less that of the reference's own fit, over toys of the reference, and its
             error from their number.
         pull_mean, pull_width: of (μ̂ − 1)/σ in those toys.
-        failed_toys: fits that did not converge, left out.
+        failed_toys, failed_replicas: fits that did not converge, left out.
         strength_error: σ(μ) expected; and without the errors of the templates.
         significance, significance_shift, shift_error: expected, less the reference's, with paired bootstrap error.
         limit: median expected, 95 % CLs.
@@ -94,6 +95,7 @@ class SimulatorFit:
     pull_mean: float
     pull_width: float
     failed_toys: int
+    failed_replicas: int
     strength_error: float
     strength_error_without_templates: float
     significance: float
