@@ -92,7 +92,7 @@ def fit_table(report: FitReport) -> Table:
     title = f"Fit to {plan.reference}, {plan.luminosity:g}/fb"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("Simulator", overflow="fold")
-    for column in ("μ̂ − 1", "in toys", "pull width", "σ(μ)", "of templates", "Z", "ΔZ", "limit"):
+    for column in ("μ̂ − 1", "in toys", "σ(μ)", "templ.", "Z", "ΔZ", "limit"):
         table.add_column(column, justify="right", overflow="fold")
     for fit in report.simulators:
         is_reference = fit.simulator == plan.reference
@@ -101,7 +101,6 @@ def fit_table(report: FitReport) -> Table:
             Text(fit.simulator),
             "0" if is_reference else with_error(fit.bias, fit.bias_error),
             "0" if is_reference else with_error(fit.toy_bias, fit.toy_bias_error),
-            f"{fit.pull_width:.2f}",
             f"{fit.strength_error:.3f}",
             f"{templates:.3f}",
             f"{fit.significance:.2f}",
@@ -110,8 +109,9 @@ def fit_table(report: FitReport) -> Table:
         )
     scaled = PUBLISHED * np.sqrt(plan.luminosity / 137.0)
     table.caption = Text(
-        "μ̂: signal strength of a fit to the reference's expected data, ± paired bootstrap. Z: expected significance.\n"
-        f"CMS, JHEP 01 (2021) 148: Z = {PUBLISHED} with 137/fb; by the root of the luminosity {scaled:.2f} here."
+        "μ̂: fitted to the reference's expected data, ± paired bootstrap. templ.: part of\n"
+        "σ(μ) that the templates' errors make. Z: expected significance.\n"
+        f"CMS, JHEP 01 (2021) 148: Z = {PUBLISHED} with 137/fb, {scaled:.2f} by the root of the luminosity."
     )
     table.caption_justify = "left"
     return table
