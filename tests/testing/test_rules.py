@@ -7,7 +7,7 @@ import pytest
 from flashbench.testing import RULES, Checker, Limits, SimulatorContract, Verdict, check_simulator
 from testing.broken_simulators import BROKEN, Honest, HonestCopy, Unpicklable
 
-LIMITS = Limits(events=150, seconds_per_event=4e-3, megabytes_per_event=0.4)
+LIMITS = Limits(events=150, seconds_per_event=2e-3, megabytes_per_event=0.1)
 
 
 class TestHonest(SimulatorContract):

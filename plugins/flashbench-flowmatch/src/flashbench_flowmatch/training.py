@@ -120,7 +120,14 @@ def train_match(  # noqa: PLR0917 - two matrices, what their columns are, and ho
 
 
 def train(
-    files: Sequence[str], flash: Path, out: Path, recipe: FlashRecipe, progress: Progress | None = None
+    files: Sequence[str],
+    flash: Path,
+    out: Path,
+    recipe: FlashRecipe,
+    progress: Progress | None = None,
+    *,
+    hidden: int = 192,
+    blocks: int = 4,
 ) -> dict[str, Any]:
     """Train jets and muons, and put them beside the other networks of a FlashSim training.
 
@@ -130,6 +137,7 @@ def train(
         out: folder of the weights.
         recipe: events, epochs, seed.
         progress: called with the network's name after every epoch.
+        hidden, blocks: shape of the networks.
 
     Returns:
         The manifest of the weights.
@@ -152,7 +160,13 @@ def train(
         loop = recipe.loop(part, len(rows))
         report = (lambda epoch, part=part: progress(part, epoch)) if progress else None
         work = out / "training" / part
-        model = train_match(objects.targets, rows, features, conditions, loop, work, seed=recipe.seed, progress=report)
+        model = train_match(
+            *(objects.targets, rows, features, conditions, loop, work),
+            seed=recipe.seed,
+            hidden=hidden,
+            blocks=blocks,
+            progress=report,
+        )
         model.save(out / part, {"rows": len(rows)})
     for part in PARTS:
         if part not in OWN:
