@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 
 from flashbench.compare.plots.panels import (
     HATCHED,
@@ -83,6 +83,9 @@ def _relative(axes: Axes, study: FoldStudy, looks: Sequence[Look]) -> None:
     for level, look in zip(study.levels, looks, strict=True):
         axes.stairs(level.relative, study.frame.edges, color=look.colour, linewidth=1.6, label=_named(level))
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(top=min(axes.get_ylim()[1], 1.5))
     axes.set_ylabel("Relative\nerror", loc="center", fontsize=13)
     axes.grid(axis="y", alpha=0.4)
