@@ -80,7 +80,7 @@ def test_template_installs_from_its_wheel_works_and_leaves_no_trace(fresh):
     assert "smear" not in fresh("flashbench", "plugins")
 
 
-@pytest.mark.parametrize("name", ["smear", "delphes"])
+@pytest.mark.parametrize("name", ["smear", "delphes", "flowmatch"])
 def test_shipped_plugin_passes_its_own_tests_from_its_wheel(fresh, name):
     fresh("pip", "install", "-q", *fresh.wheels.glob(f"flashbench_{name}-*.whl"))
     shown = fresh("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", ROOT / "plugins" / f"flashbench-{name}")
