@@ -58,9 +58,12 @@ def flash(
     from flashbench import catalogue as lists
     from flashbench.cli.progress import bars
     from flashbench.events import Tier
+    from flashbench.simulators.flash.networks import require_libraries
+    from flashbench.workflow import Settings, input_files
+
+    require_libraries()
     from flashbench.training.flash import train_flash
     from flashbench.training.recipe import DEFAULT_EVENTS, FlashRecipe
-    from flashbench.workflow import Settings, input_files
 
     console = Console()
     monitor = bars(console)

@@ -49,6 +49,7 @@ def render(comparison: Comparison) -> str:
         beyond_p=BEYOND_P,
         yield_sigmas=YIELD_SIGMAS,
         replicas=comparison.replicas,
+        notes=comparison.notes,
         null_replicas=NULL_REPLICAS,
     )
 

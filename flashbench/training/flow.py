@@ -14,7 +14,7 @@ from torch import Tensor
 from flashbench.errors import SchemaError
 from flashbench.simulators.flash.features import Feature, FloatArray
 from flashbench.simulators.flash.flow import FlowConfig, build, log_prob
-from flashbench.simulators.flash.model import FlowModel
+from flashbench.simulators.flash.model import REDRAWS, FlowModel
 from flashbench.simulators.flash.transforms import Float32Array, RankGaussian, Standardise
 from flashbench.training.loop import TOTAL, LoopConfig, Progress, fit
 
@@ -120,5 +120,23 @@ def train_flow(  # noqa: PLR0917 - two matrices, what their columns are, and thr
     held_out = min(_VALIDATION_ROWS, max(1, int(_VALIDATION_SHARE * rows)))
     fit(FlowTask(model, latent, standardise.forward(conditions), held_out), loop, out, progress, seed)
     trained = FlowModel(config, model, standardise, rank)
-    drawn = trained.latent(np.repeat(conditions, -(-_CALIBRATION_ROWS // rows), axis=0), np.random.default_rng(seed))
-    return FlowModel(config, model, standardise, rank.calibrated(drawn, latent, targets))
+    repeated = np.repeat(conditions, -(-_CALIBRATION_ROWS // rows), axis=0)
+    return _calibrated(trained, repeated, latent, targets, np.random.default_rng(seed))
+
+
+def _calibrated(
+    model: FlowModel, conditions: FloatArray, latent: Float32Array, targets: FloatArray, rng: np.random.Generator
+) -> FlowModel:
+    """The model with target distributions of the training sample, for objects that a file holds.
+
+    Args:
+        conditions: to draw for, those of the training sample or a multiple of them.
+        latent, targets: of the training sample.
+    """
+    drawn = model.latent(conditions, rng)
+    first = model.calibrated(drawn, latent, targets)
+    for _ in range(REDRAWS):
+        again = np.flatnonzero(~first.stored(first.rank.inverse(drawn), conditions))
+        if len(again):
+            drawn[again] = model.latent(conditions[again], rng)
+    return model.calibrated(drawn, latent, targets)

@@ -90,6 +90,35 @@ def test_efficiencies_are_those_of_the_sample_and_can_be_switched_off(flash, unt
     assert ak.sum(ak.num(all_found.Muon)) == muons
 
 
+@pytest.mark.parametrize("collection", ["Jet", "Muon"])
+def test_nothing_is_below_the_pt_that_nanoaod_stores(flash, untrained, collection):
+    """Drawn again where a response leads below: a flow's edge is not sharp. Without losses nothing is left out."""
+    generated, threshold = {"Jet": ("GenJet", 15.0), "Muon": ("GenPart", 3.0)}[collection]
+    events = gen_events(2000, 43)
+    events[generated, "pt"] = ak.full_like(events[generated].pt, 1.002 * threshold)
+    objects = simulate(FlashSimulator(untrained, fakes=False), events)[collection]
+    everything = simulate(FlashSimulator(untrained, fakes=False, efficiency=False), events)[collection]
+    assert ak.min(objects.pt) >= threshold
+    assert not ak.any(objects.pt == threshold), "not clipped to the threshold"
+    found = ak.sum(ak.num(objects)) / ak.sum(ak.num(events[generated]))
+    assert found == pytest.approx({"Jet": JET_EFFICIENCY, "Muon": MUON_EFFICIENCY}[collection], abs=0.05)
+    assert ak.sum(ak.num(everything)) == ak.sum(ak.num(events[generated]))
+
+
+def test_no_muon_is_found_where_training_had_none(untrained):
+    """The toy's muons end at |η| = 2.3, those that the simulator looks at at 2.8."""
+    events = gen_events(500, 44)
+    events["GenPart", "eta"] = ak.full_like(events.GenPart.eta, 2.6)
+    assert ak.sum(ak.num(simulate(FlashSimulator(untrained), events).Muon)) == 0
+    assert ak.sum(ak.num(simulate(FlashSimulator(untrained, efficiency=False), events).Muon)) > 300
+
+
+def test_without_torch_it_says_what_to_install(untrained, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(PluginError, match=r"torch not installed.*pip install 'flashbench\[flash\]'"):
+        FlashSimulator(untrained)
+
+
 def test_without_fakes_every_jet_has_a_generator_jet(flash, untrained):
     events = gen_events(500, 37)
     bare = FlashSimulator(untrained, fakes=False)

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import sys
 from contextlib import contextmanager
 
 import awkward as ak
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 
 from flash.toy_detector import FAKES_PER_INTERACTION, JET_EFFICIENCY, toy_events
 from flashbench.cli.train import app
-from flashbench.errors import InputError, RunError
+from flashbench.errors import InputError, PluginError, RunError
 from flashbench.events import Tier, columns
 from flashbench.nanoaod import load_block, open_source, plan_blocks, write_events
 from flashbench.simulators import check_output
@@ -176,6 +177,13 @@ def test_the_command_trains_from_given_files(toy_file, tmp_path):
     manifest = read_manifest(out)
     assert manifest["events"] == 600
     assert FlashSimulator(out).info.name == "flash"
+
+
+def test_without_torch_the_command_says_what_to_install(toy_file, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "normflows", None)
+    result = CliRunner().invoke(app, ["flash", "--input", str(toy_file), "--out", str(tmp_path / "out")])
+    assert isinstance(result.exception, PluginError)
+    assert "normflows not installed" in str(result.exception)
 
 
 def test_it_trains_and_runs_on_real_cms_events(real_data, tmp_path):

@@ -49,7 +49,7 @@ def _gen_jets(rng, events):
     total = int(counts.sum())
     flavour = rng.choice([0, 4, 5], total, p=[0.7, 0.1, 0.2])
     columns = {
-        "pt": 15 + rng.exponential(40, total),
+        "pt": 25 + rng.exponential(40, total),  # no jet comes out below 15 GeV
         "eta": rng.uniform(-4.5, 4.5, total),
         "phi": rng.uniform(-3.1, 3.1, total),
         "mass": 2 + rng.exponential(5, total),

@@ -73,6 +73,7 @@ class Feature:
         anchor: condition column that `relation` refers to; empty for `Relation.VALUE`.
         floor: a ratio divides by max(anchor, floor): the mass of a one-particle generator jet says nothing.
         physical: inclusive bounds of the reconstructed quantity itself.
+        least: smallest reconstructed quantity with which NanoAOD stores the object.
         scale: how a condition is shown to a network.
         edges: |x| where the detector changes, for `Scale.ETA`.
     """
@@ -88,6 +89,7 @@ class Feature:
     anchor: str = ""
     floor: float = 1e-3
     physical: tuple[float, float] = (-np.inf, np.inf)
+    least: float = -np.inf
     scale: Scale = Scale.LINEAR
     edges: tuple[float, ...] = ()
 
@@ -228,9 +230,9 @@ def _phi(branch: str) -> Feature:
     return Feature("phi", low=-0.5, high=0.5, branch=branch, relation=Relation.ANGLE, anchor="gen_phi")
 
 
-def _ratio(branch: str, anchor: str, floor: float = 1e-3) -> Feature:
+def _ratio(branch: str, anchor: str, floor: float = 1e-3, least: float = -np.inf) -> Feature:
     name, relation, physical = branch.partition("_")[2], Relation.RATIO, (0.0, np.inf)
-    return Feature(name, Kind.CONTINUOUS, 0.0, 50.0, (), (), branch, relation, anchor, floor, physical)
+    return Feature(name, Kind.CONTINUOUS, 0.0, 50.0, (), (), branch, relation, anchor, floor, physical, least)
 
 
 JET_TARGETS: Final = (
@@ -246,7 +248,7 @@ JET_TARGETS: Final = (
     _ratio("Jet_mass", "gen_mass", floor=1.0),
     Feature("nConstituents", Kind.INTEGER, 1.0, 500.0, branch="Jet_nConstituents"),
     _phi("Jet_phi"),
-    _ratio("Jet_pt", "gen_pt"),
+    _ratio("Jet_pt", "gen_pt", least=15.0),
     _score("Jet_qgl"),
     _value("Jet_muEF", 0.0, 1.0),
     Feature("puId", Kind.DISCRETE, 0.0, 7.0, (0.0, 4.0, 6.0, 7.0), branch="Jet_puId"),
@@ -255,7 +257,7 @@ JET_TARGETS: Final = (
 MUON_TARGETS: Final = (
     _eta("Muon_eta", 2.5),
     _phi("Muon_phi"),
-    _ratio("Muon_pt", "gen_pt"),
+    _ratio("Muon_pt", "gen_pt", least=3.0),
     _value("Muon_dxy", -100.0, 100.0),
     _value("Muon_dxyErr", 0.0, 100.0),
     _value("Muon_dz", -100.0, 100.0),

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from flashbench.errors import PluginError, SchemaError
 from flashbench.simulators.flash import weights
@@ -16,7 +17,10 @@ from flashbench.simulators.flash.features import Feature, FloatArray
 from flashbench.simulators.flash.flow import BLOCK, FastFlow, FlowConfig, build, in_blocks
 from flashbench.simulators.flash.transforms import Float32Array, RankGaussian, Standardise
 
+BoolArray = NDArray[np.bool_]
+
 _FLOW: Final = "flow."
+REDRAWS: Final = 4
 
 
 class FlowModel:
@@ -79,6 +83,48 @@ class FlowModel:
 
         in_blocks(rows, threads, work)
         return out
+
+    def generate_stored(
+        self, conditions: FloatArray, rng: np.random.Generator, threads: int = 1
+    ) -> tuple[FloatArray, BoolArray]:
+        """`generate`, with rows drawn again that no file would hold: the flow's edge at a threshold is not sharp.
+
+        Returns:
+            Targets, shape (rows, targets), and which rows a file holds, shape (rows,): nearly all, after four attempts.
+        """
+        values = self.generate(conditions, rng, threads)
+        stored = self.stored(values, conditions)
+        for _ in range(REDRAWS):
+            rows = np.flatnonzero(~stored)
+            if not len(rows):
+                break
+            values[rows] = self.generate(conditions[rows], rng, threads)
+            stored[rows] = self.stored(values[rows], conditions[rows])
+        return values, stored
+
+    def stored(self, values: FloatArray, conditions: FloatArray) -> BoolArray:
+        """Which rows hold nothing below the `least` of its feature; shape (rows,).
+
+        Args:
+            values: targets, shape (rows, targets).
+            conditions: raw, shape (rows, conditions).
+        """
+        place = {feature.name: k for k, feature in enumerate(self.conditions)}
+        stored = np.ones(len(values), dtype=bool)
+        for k, feature in enumerate(self.targets):
+            if feature.least > -np.inf:
+                anchor = conditions[:, place[feature.anchor]] if feature.anchor else None
+                stored &= feature.decode(values[:, k], anchor) >= feature.least
+        return stored
+
+    def seen(self, conditions: FloatArray, name: str) -> BoolArray:
+        """Rows whose condition `name` is one that an object of the training sample had; shape (rows,)."""
+        return self.standardise.within(conditions, name)
+
+    def calibrated(self, drawn: Float32Array, latent: Float32Array, values: FloatArray) -> FlowModel:
+        """The same flow with its transform calibrated, see `RankGaussian.calibrated`."""
+        rank = self.rank.calibrated(drawn, latent, values)
+        return FlowModel(self.config, self.flow, self.standardise, rank)
 
     def latent(self, conditions: FloatArray, rng: np.random.Generator) -> Float32Array:
         """What the flow alone draws, before the targets' distributions are put on; shape (rows, targets)."""

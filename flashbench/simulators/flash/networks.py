@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from flashbench.simulators.flash.model import FlowModel
 
 MANIFEST: Final = "manifest.json"
+LIBRARIES: Final = ("torch", "normflows", "safetensors")
 PARTS: Final = ("jets", "muons", "jet-efficiency", "muon-efficiency", "fake-number", "fake-features")
 _TRAIN: Final = "train: flashbench train flash --process ttbar"
 
@@ -87,6 +89,17 @@ class Networks:
             ),
             ChargeFlip.from_dict(manifest["charge_flip"]),
         )
+
+
+def require_libraries() -> None:
+    """Look for the libraries of the networks, without importing them.
+
+    Raises:
+        PluginError: one is not installed.
+    """
+    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    if missing:
+        raise PluginError("flash", f"{' and '.join(missing)} not installed", "pip install 'flashbench[flash]'")
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from flashbench.events import Tier, branch
 from flashbench.simulators.flash import conditions as conditioning
 from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS
-from flashbench.simulators.flash.networks import Networks, identity, read_manifest
+from flashbench.simulators.flash.networks import Networks, identity, read_manifest, require_libraries
 from flashbench.simulators.flash.pairs import Flat, FloatArray
 from flashbench.simulators.protocol import SimulatorInfo
 
@@ -61,8 +61,9 @@ class FlashSimulator:
             compile: compile the sampling (needs a C++ compiler; costs half a minute at first use).
 
         Raises:
-            PluginError: no weights there, or of other feature tables.
+            PluginError: no weights there, or of other feature tables; or torch is not installed.
         """
+        require_libraries()
         self.weights = Path(weights or os.environ.get(VARIABLE) or SHIPPED)
         self.fakes, self.efficiency, self.compile = fakes, efficiency, compile
         manifest = read_manifest(self.weights)
@@ -116,12 +117,17 @@ class FlashSimulator:
     def _reconstruct(
         self, generated: Flat, conditions: FloatArray, efficiency: Classifier, flow: FlowModel, rng: np.random.Generator
     ) -> Flat:
-        """Reconstructed objects with columns `gen.*` of the generator and those of the flow's targets."""
+        """Reconstructed objects with columns `gen.*` of the generator and those of the flow's targets.
+
+        Lost are also those at |η| where training had none, and the few whose pt stays below what NanoAOD stores.
+        """
         if self.efficiency:
-            found = efficiency.throw(conditions, rng) == 1
+            found = (efficiency.throw(conditions, rng) == 1) & flow.seen(conditions, "gen_eta")
             generated, conditions = generated.select(found), conditions[found]
         self._warn_outside(flow, conditions)
-        values = flow.generate(conditions, rng, _threads())
+        values, stored = flow.generate_stored(conditions, rng, _threads())
+        if self.efficiency:
+            generated, conditions, values = generated.select(stored), conditions[stored], values[stored]
         place = {feature.name: k for k, feature in enumerate(flow.conditions)}
         columns: Columns = {f"gen.{name}": column for name, column in generated.columns.items()}
         for k, feature in enumerate(flow.targets):

@@ -243,6 +243,11 @@ class Standardise:
         pairs = zip(self.features, beyond, strict=True)
         return {f.name: int(n) for f, n in pairs if n and f.scale is not Scale.ONE_HOT}
 
+    def within(self, columns: FloatArray, name: str) -> NDArray[np.bool_]:
+        """Rows whose condition `name` lies in its range in training, shape (rows,)."""
+        j = [feature.name for feature in self.features].index(name)
+        return np.asarray((columns[:, j] >= self.low[j]) & (columns[:, j] <= self.high[j]))
+
     def tensors(self) -> Tensors:
         """Arrays to store."""
         return {f"condition.{name}": getattr(self, name) for name in ("low", "high", "mean", "width")}
