@@ -59,11 +59,29 @@ def untrained(toy, weights):
 
 
 def test_full_simulation_is_at_no_distance_from_itself(itself):
-    found = target_distances(itself.full, itself.simulated)
+    found = target_distances(itself.full, itself.thrown)
     assert [each.name for each in found] == [f.name for f in (*JET_TARGETS, *MUON_TARGETS)]
     assert all(each.distance == each.strays == 0 for each in found)
     assert all((each.null > 0) != each.constant for each in found)
     assert any(each.constant for each in found)  # the toy has no dxy
+
+
+def test_more_throws_take_chance_out_of_distances(toy, weights, untrained):
+    """Folds of one event are one event: they are numbered alike, and differ."""
+    flash = "flash@4", FlashSimulator(weights)
+    four = gather(("ttbar", "toy"), flash, [str(toy)], events=1000, throws=4)
+    for kind in ("Jet", "Muon"):
+        assert np.array_equal(four.simulated.matched[kind].targets, untrained.simulated.matched[kind].targets)
+        one, all_ = (len(each.thrown[kind]) for each in (untrained, four))
+        assert all_ == pytest.approx(4 * one, rel=0.05)
+        pt = [feature.name for feature in four.thrown[kind].features].index("pt")
+        values = [len(np.unique(each.thrown[kind].targets[:, pt])) for each in (untrained, four)]
+        assert values[1] > 3 * values[0]
+        kept = [np.bincount(each.thrown[kind].event, minlength=1000) for each in (untrained, four)]
+        assert np.corrcoef(*kept)[0, 1] > 0.9
+    once, more = (target_distances(each.full, each.thrown) for each in (untrained, four))
+    for before, after in zip(once, more, strict=True):
+        assert after.constant or after.null == pytest.approx(before.null * np.sqrt(5 / 8), rel=0.03)
 
 
 def test_a_plane_holds_of_full_simulation_what_its_contours_promise(itself):
@@ -107,7 +125,7 @@ def test_right_marginals_without_dependence_pass_by_w1_and_are_found_by_classifi
     A third of the scores then contradict the flavour: the best classifier has an area of 0.71.
     """
     full, simulated = (side.matched["Jet"] for side in untrained.sides)
-    found = {each.name: each for each in target_distances(untrained.full, untrained.simulated) if each.kind == "Jet"}
+    found = {each.name: each for each in target_distances(untrained.full, untrained.thrown) if each.kind == "Jet"}
     assert found["btagDeepFlavB"].standardised < 0.1
     assert 0.62 < separation("Jet", full, simulated, 1000).area < 0.73
     matrices = correlations("Jet", full, simulated, 1000)
@@ -240,4 +258,4 @@ def test_bad_requests_are_one_line(command):
     _, run = command
     one_line(run("--process", "known"), "train.root", "1 of 1 files were trained on", "--allow-seen")
     one_line(run("--process", "nothing"), "nothing")
-    one_line(run("--process", "ttbar", "--sim", "flash@3"), "flash@3", "folds")
+    one_line(run("--process", "ttbar", "--sim", "full@3", "--no-fast"), "full@3", "folds would be copies")

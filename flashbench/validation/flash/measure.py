@@ -131,7 +131,7 @@ def measure_process(gathered: Gathered, *, seed: int = 0, progress: Progress | N
     pairs = {kind: (full.matched[kind], simulated.matched[kind]) for kind in KINDS}
     return ProcessResult(
         gathered,
-        step(target_distances(full, simulated)),
+        step(target_distances(full, gathered.thrown)),
         {kind: step(correlations(kind, *pair, n_events)) for kind, pair in pairs.items()},
         {kind: step(separation(kind, *pair, n_events, seed)) for kind, pair in pairs.items()},
         tuple(step(plane_result(plane, gathered)) for plane in planes),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Final, Literal, TypeAlias
 
@@ -85,6 +85,8 @@ class Gathered:
         process, label: key, and for legends.
         simulator: run name.
         fast: None where it was not asked for.
+        thrown: matched objects of the simulator in every throw of the events, by kind; the first is `simulated`.
+        throws: how many.
         branches: NanoAOD branches that every side has.
     """
 
@@ -94,6 +96,8 @@ class Gathered:
     full: Side
     simulated: Side
     fast: Side | None
+    thrown: dict[Kind, Matched]
+    throws: int
     branches: frozenset[str]
     sources: tuple[Source, ...]
     repairs: dict[str, int]
@@ -111,6 +115,7 @@ def gather(
     fast_files: Sequence[str] = (),
     *,
     events: int | None = None,
+    throws: int = 1,
     seed: int = 1,
     progress: Progress | None = None,
 ) -> Gathered:
@@ -122,17 +127,20 @@ def gather(
         files: of the full tier, with generator columns.
         fast_files: of the fast tier, of the same events; none to leave it out.
         events: at most so many.
+        throws: of each event by the simulator, for `Gathered.thrown`.
         seed: of the simulator.
         progress: called with blocks done and in all.
 
     Raises:
-        RunError: the simulator reads the fast tier.
+        RunError: the simulator reads the fast tier, or several throws of it would be copies.
         InputError: no events, or the fast tier holds other events.
         SchemaError, SimulationError: a file lacks columns, or the simulator broke the contract.
     """
     name, made = simulator
     if made.info.reads is Tier.FAST:
         raise RunError(name, "reads the fast tier", "this validation is of simulators that read generator columns")
+    if throws > 1 and not made.info.stochastic:
+        raise RunError(name, f"'{name}' is not stochastic: its folds would be copies", "leave @N out")
     sources = tuple(open_source(path) for path in expand(files))
     fast_sources = tuple(open_source(path) for path in expand(fast_files))
     provided = made.info.provides if made.info.reads is Tier.GEN else frozenset(RECO_BRANCHES)
@@ -140,13 +148,20 @@ def gather(
     blocks = [plan_blocks(each, BLOCK_EVENTS, events) for each in (sources, fast_sources)]
     steps = _steps(len(blocks[0]) + len(blocks[1]), progress)
     parts: dict[str, list[Side]] = {"full": [], "simulated": [], "fast": []}
+    more: list[dict[Kind, Matched]] = []
     repairs: dict[str, int] = {}
     for block in blocks[0]:
         loaded = load_block(block, READ)
         stream = np.random.SeedSequence([seed, zlib.crc32(process[0].encode()), block.index])
-        output = _simulated(made, loaded, np.random.default_rng(stream), f"simulator '{name}' on {block.where}")
+        where = f"simulator '{name}' on {block.where}"
+        output = _simulated(made, loaded, np.random.default_rng(stream), where)
         parts["full"].append(_side("full", "Full simulation", loaded.events, held, LINKS[0] not in loaded.neutral))
         parts["simulated"].append(_side("simulated", made.info.label, output, held))
+        first = sum(len(part.fakes) for part in parts["full"][:-1])
+        for again in stream.spawn(throws - 1):
+            output = _simulated(made, loaded, np.random.default_rng(again), where)
+            found = _side("simulated", made.info.label, output, held).matched
+            more.append({kind: replace(each, event=each.event + first) for kind, each in found.items()})
         for what, number in loaded.repairs.items():
             repairs[what] = repairs.get(what, 0) + number
         next(steps)
@@ -160,7 +175,8 @@ def gather(
     fast = reduce(_join, parts["fast"]) if parts["fast"] else None
     if fast and not np.array_equal(np.sort(fast.objects.keys), np.sort(full.objects.keys)):
         raise InputError(", ".join(fast_files), "the fast tier holds other events than the full tier")
-    return Gathered(*process, name, full, simulated, fast, held, sources, repairs)
+    thrown = {kind: _all([simulated.matched[kind], *(each[kind] for each in more)]) for kind in KINDS}
+    return Gathered(*process, name, full, simulated, fast, thrown, throws, held, sources, repairs)
 
 
 def _steps(total: int, progress: Progress | None) -> Iterator[None]:
@@ -218,9 +234,9 @@ def _join(first: Side, second: Side) -> Side:
 
 
 def _join_matched(first: Matched, second: Matched, shift: int) -> Matched:
-    return Matched(
-        first.features,
-        np.concatenate([first.targets, second.targets]),
-        np.concatenate([first.conditions, second.conditions]),
-        np.concatenate([first.event, second.event + shift]),
-    )
+    return _all([first, replace(second, event=second.event + shift)])
+
+
+def _all(parts: Sequence[Matched]) -> Matched:
+    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("targets", "conditions", "event"))
+    return Matched(parts[0].features, *columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,7 +38,7 @@ class TargetDistance:
     """W1 of one target, as it is learned: pt and mass are ratios to the generator's, η and φ differences.
 
     Attributes:
-        full, simulated: objects on either side.
+        full, simulated: objects on either side, of the simulator in all throws of the events.
         distance: W1 in the units of the target; NaN where a side has no objects.
         null: W1 of two independent full simulations of as many objects as were compared.
         spread: standard deviation of full simulation.
@@ -77,11 +77,16 @@ class TargetDistance:
         return self.distance / self.null if self.null else float("nan")
 
 
-def target_distances(full: Side, simulated: Side) -> tuple[TargetDistance, ...]:
-    """Every target of jets and muons."""
+def target_distances(full: Side, thrown: Mapping[Kind, Matched]) -> tuple[TargetDistance, ...]:
+    """Every target of jets and muons.
+
+    Args:
+        full: side of full simulation.
+        thrown: the simulator's matched objects, of one or more throws of the same events.
+    """
     n_events = len(full.fakes)
     return tuple(
-        _distance(kind, number, full.matched[kind], simulated.matched[kind], n_events)
+        _distance(kind, number, full.matched[kind], thrown[kind], n_events)
         for kind in KINDS
         for number in range(len(full.matched[kind].features))
     )

@@ -55,6 +55,7 @@ def validate_flash(
     simulator: tuple[str, Simulator],
     out: Path,
     *,
+    throws: int = 1,
     seed: int = 1,
     allow_seen: bool = False,
     monitor: Monitor = silent,
@@ -64,6 +65,7 @@ def validate_flash(
     Args:
         samples: one a process.
         simulator: run name and simulator.
+        throws: of each event, for the distances of the targets; everything else is of the first.
         seed: of simulator and classifiers.
         allow_seen: take files that the weights were trained on; the document says so.
         monitor: given the name of a stage, a context whose value is called with what is done and in all.
@@ -89,6 +91,7 @@ def validate_flash(
                 each.files,
                 each.fast,
                 events=each.limit,
+                throws=throws,
                 seed=seed,
                 progress=progress,
             )
@@ -98,6 +101,7 @@ def validate_flash(
     facts = {
         "name": simulator[0],
         "version": simulator[1].info.version,
+        "throws": throws,
         "seed": seed,
         "training": training,
         "trained_on": seen(training, sources),
