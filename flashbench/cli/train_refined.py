@@ -67,10 +67,12 @@ def refined(
     )
     table = Table("network", "pairs", "term", "fast", "refined", "full", title="Refiner, on events not trained on")
     for name, facts in manifest["training"].items():
-        after = facts["stages"][-1]["validation"]
+        after = facts["validation"]
         for term, before in facts["benchmark"].items():
             floor = facts["floor"].get(term)
             numbers = (before, after[term], floor)
             table.add_row(name, f"{facts['pairs']:,}", term, *("" if n is None else f"{n:.3g}" for n in numbers))
     console.print(table)
+    for name in (name for name, facts in manifest["training"].items() if not facts["stages"]):
+        console.print(f"{name}: fast is as near to full as full to itself; they are left as they are")
     console.print(f"weights in {out}; use them with FLASHBENCH_REFINED_WEIGHTS={out}", markup=False)

@@ -178,7 +178,7 @@ def _train(trial: Trial, point: Point, grid: Grid, pairs: Pairs, place: Path) ->
     trained = train_kind(grid.kind, (pairs, None), place, point.recipe, Setup(facts=facts, watch=report))
     export(trained.network, place / f"{grid.kind}.onnx")
     write_json(place / RESULT, {"parameters": point.parameters, **trained.facts})
-    terms: dict[str, float] = trained.facts["stages"][-1]["validation"]
+    terms: dict[str, float] = trained.facts["validation"]
     return terms
 
 

@@ -56,6 +56,8 @@ class RefinerRecipe(BaseModel):
         huber: largest Huber loss; None for no constraint.
         mmd: largest MMD in the first of two stages.
         damping: of the constraints.
+        leave_at_floor: leave a kind as it is whose fast objects are as near to full ones as other full ones: there is
+            nothing to learn but the sample's own noise.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -80,6 +82,7 @@ class RefinerRecipe(BaseModel):
     huber: float | None = Field(default=1.1, gt=0)
     mmd: float = Field(default=0.5, gt=0)
     damping: float = Field(default=10.0, ge=0)
+    leave_at_floor: bool = True
 
     @property
     def network(self) -> NetworkConfig:

@@ -38,6 +38,8 @@ from flashbench.training.refiner import RefinerTask, Sample, Terms, floor_of, me
 
 FEWEST_PAIRS: Final = 200
 REFERENCE: Final = "reference.json"
+FLOORED: Final = "mmd"
+"""Term that says whether there is something to refine."""
 _HELD_OUT: Final = 0.15  # of the events
 
 Progress = Callable[[int, int], None]
@@ -74,7 +76,8 @@ class Trained:
 
     Attributes:
         network: with the best weights of the last stage.
-        facts: pairs, seconds, references, and for each stage epochs, best epoch and its validation terms.
+        facts: pairs, seconds, references, for each stage epochs, best epoch and its validation terms, and those of the
+            network that came out.
     """
 
     network: RefinerNetwork
@@ -160,6 +163,9 @@ def train_kind(
         recipe: how.
         setup: what does not change the result; None for one core and silence.
 
+    Returns:
+        The network; the untrained one, which is the identity, where `RefinerRecipe.leave_at_floor` says so.
+
     Raises:
         RunError: a folder holds another training, or the loss is not finite.
     """
@@ -174,6 +180,10 @@ def train_kind(
     terms = Terms(kind, recipe, network, train)
     benchmark = measure(terms, validation.fast, validation)
     floor = floor_of(terms, Sample.of(pairs, kind), Sample.of(again, kind) if again else None, recipe.seed)
+    about: dict[str, Any] = {"pairs": len(train), "validation_pairs": len(validation)}
+    about |= {"benchmark": benchmark, "floor": floor}
+    if recipe.leave_at_floor and benchmark[FLOORED] <= max(floor[FLOORED], 0.0):
+        return Trained(network, about | {"stages": [], "validation": benchmark, "seconds": time.perf_counter() - began})
     stages = recipe.stages(name)
     total, past, told = sum(stage.epochs for stage in stages), 0, []
     for stage in stages:
@@ -181,7 +191,7 @@ def train_kind(
         task = RefinerTask(terms, stage, train, validation, benchmark)
         write_json(folder / REFERENCE, _reference(stage, task, benchmark, floor))
         loop = recipe.loop(stage.epochs, len(train), setup.threads, setup.tensorboard)
-        about = {"name": folder.name, "group": "", "parameters": {}, **setup.facts, "epochs": stage.epochs}
+        named = {"name": folder.name, "group": "", "parameters": {}, **setup.facts, "epochs": stage.epochs}
 
         def report(epoch: Epoch, past: int = past) -> None:
             if setup.progress:
@@ -189,7 +199,7 @@ def train_kind(
             if setup.watch:
                 setup.watch(past + epoch.epoch, epoch)
 
-        with state.running(folder, about | {"kind": name, "primary": stage.primary}):
+        with state.running(folder, named | {"kind": name, "primary": stage.primary}):
             history = fit(task, loop, folder, report, recipe.seed)
         best = history.epochs[history.best]
         told.append(
@@ -197,8 +207,8 @@ def train_kind(
             | {"best_epoch": history.best, "validation": best.validation, "seconds": history.epochs[-1].seconds}
         )
         past += stage.epochs
-    about = {"pairs": len(train), "validation_pairs": len(validation), "benchmark": benchmark, "floor": floor}
-    return Trained(network, about | {"stages": told, "seconds": time.perf_counter() - began})
+    about |= {"stages": told, "validation": told[-1]["validation"]}
+    return Trained(network, about | {"seconds": time.perf_counter() - began})
 
 
 def check_pairs(paired: Paired, where: Sequence[str]) -> None:

@@ -56,6 +56,19 @@ def test_training_brings_fast_nearer_to_full(trained, pairs):
     assert np.mean(ratios) < 0.5
 
 
+def test_what_is_as_near_to_full_as_full_to_itself_is_left_as_it_is(tiers, tmp_path, pairs):
+    full = [str(tiers[1])]
+    manifest = train_refined(full, full, tmp_path, QUICK)
+    for facts in manifest["training"].values():
+        assert facts["stages"] == []
+        assert facts["benchmark"]["mmd"] <= max(facts["floor"]["mmd"], 0)
+        assert facts["validation"] == facts["benchmark"]
+    everything = np.ones(len(pairs), bool)
+    after = Refiner.load(tmp_path, "jets").refine(pairs.fast, pairs.parameters, everything)
+    assert np.array_equal(after.values, pairs.fast)
+    assert after.refined.all()
+
+
 def test_the_folder_says_all_that_is_to_be_known(trained):
     out, manifest = trained
     assert set(manifest["networks"]) == {"jets", "muons"}
