@@ -143,19 +143,21 @@ class Refiner:
 def with_sum_of(before: FloatArray, after: FloatArray) -> FloatArray:
     """Refined jets whose scores add up to the same sum of probabilities as those they were made of.
 
+    S is proportional to B, so B follows from the other scores: what the network says of it is not looked at, and where
+    training restores the sum it never learned to say it.
+
     Args:
         before, after: variables of `JETS`, shape (jets, variables).
 
     Returns:
         `after` with another B, in [0, 1].
     """
-    sums, scores = [], np.empty((0, 0))
+    factors = []
     for values in (before, after):
         scores = np.clip(values[:, _COLUMNS], *SCORE_RANGE)
-        b = np.maximum(values[:, _COLUMNS[0]], SCORE_RANGE[0])
-        sums.append(probability_sum(b, scores[:, 1], scores[:, 2]))
+        factors.append(probability_sum(1.0, scores[:, 1], scores[:, 2]))
     out = after.copy()
-    out[:, _COLUMNS[0]] = np.clip(after[:, _COLUMNS[0]] * (sums[0] / sums[1]), 0.0, 1.0)  # see `restored_b`
+    out[:, _COLUMNS[0]] = np.clip(before[:, _COLUMNS[0]] * (factors[0] / factors[1]), 0.0, 1.0)
     return out
 
 
