@@ -80,19 +80,27 @@ def test_status_flags_pileup_and_charge_are_those_of_the_muon():
     assert np.array_equal(columns["gen_charge"] < 0, muons["pdgId"] == 13)
 
 
-def test_activity_is_the_hadronic_pt_of_hard_jets(crowded):
+def test_activity_is_hard_hadronic_pt_soft_jets_and_their_width(crowded):
+    crowded = ak.with_field(crowded, ak.with_field(crowded.GenJet, crowded.GenJet.pt / 3, "pt"), "GenJet")
     jets, muons = c.gen_jets(crowded), c.gen_muons(crowded)
     expected = []
     for event in crowded.to_list():
-        total = 0.0
+        hard, soft, mass, pt = 0.0, 0, 0.0, 0.0
         for jet in event["GenJet"]:
             gaps = [(jet["eta"] - m["eta"], wrapped(jet["phi"] - m["phi"]), m["pt"]) for m in event["GenPart"]]
             hadronic = jet["pt"] - sum(pt for deta, dphi, pt in gaps if np.hypot(deta, dphi) < 0.4)
-            total += hadronic if hadronic > 20 else 0.0
-        expected.append(total)
+            hard += hadronic if hadronic > 20 else 0.0
+            if hadronic > jet["pt"] / 2:
+                soft += hadronic <= 20
+                mass, pt = mass + jet["mass"], pt + jet["pt"]
+        expected.append((hard, soft, mass / max(pt, 1)))
     found = c.activity(jets, muons)
-    assert_allclose(found, expected, rtol=1e-12)
-    assert np.array_equal(c.jet_conditions(jets, muons, crowded)["event_ht"], found[jets.event])
+    names = ["event_ht", "event_soft", "event_width"]
+    assert list(found) == names
+    assert_allclose(np.column_stack(list(found.values())), expected, rtol=1e-12)
+    assert len(np.unique(found["event_soft"])) > 2
+    columns = c.jet_conditions(jets, muons, crowded)
+    assert all(np.array_equal(columns[name], found[name][jets.event]) for name in names)
 
 
 def test_only_stable_last_copies_are_muons():

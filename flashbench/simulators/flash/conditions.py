@@ -82,7 +82,7 @@ def jet_conditions(jets: Flat, muons: Flat, events: ak.Array) -> Columns:
     columns |= {f"gen_{name}": jets[name].astype(np.float64) for name in ("eta", "mass", "phi", "pt")}
     columns["parton_flavour"] = np.abs(jets["partonFlavour"]).astype(np.float64)
     columns["hadron_flavour"] = jets["hadronFlavour"].astype(np.float64)
-    columns["event_ht"] = activity(jets, muons)[jets.event]
+    columns |= {name: values[jets.event] for name, values in activity(jets, muons).items()}
     columns["nPU"] = pileup(events)["nPU"][jets.event]
     return columns
 
@@ -108,21 +108,34 @@ def muon_conditions(muons: Flat, jets: Flat, events: ak.Array) -> Columns:
     neighbour = _neighbour(near, {"pt": jets["pt"], "mass": jets["mass"]}, _NO_JET, len(muons))
     columns |= {f"jet_{name}": values for name, values in neighbour.items()}
     event = muons.event
-    columns["event_ht"] = activity(jets, muons)[event]
+    columns |= {name: values[event] for name, values in activity(jets, muons).items()}
     return columns | {name: values[event] for name, values in pileup(events).items()}
 
 
-def activity(jets: Flat, muons: Flat) -> FloatArray:
-    """Scalar sum of the pt of GenJets above 20 GeV without the muons in them, GeV, shape (events,).
+def activity(jets: Flat, muons: Flat) -> Columns:
+    """What a generator event says of its soft activity, each of shape (events,).
 
     The energy density that is subtracted from every jet, and that fills isolation cones, grows with it: without it
-    what is learned on one process is off by some percent on another.
+    what is learned on one process is off by some percent on another. Muons in jets, and GenJets that are mostly a
+    muon, are left out.
+
+    Returns:
+        `event_ht`: scalar sum of the hadronic pt of GenJets above 20 GeV; `event_soft`: number of GenJets below that;
+        `event_width`: sum of their masses over sum of their pt, which grows with what lies underneath a jet.
     """
     near = pairs(jets, muons, _NEAR)
     carried = np.bincount(near.left, weights=muons["pt"][near.right], minlength=len(jets))
     hadronic = jets["pt"] - carried
-    counted = np.where(hadronic > _ACTIVE_PT, hadronic, 0.0)
-    return np.bincount(jets.event, weights=counted, minlength=len(jets.counts)).astype(np.float64)
+    jet, hard = carried < jets["pt"] / 2, hadronic > _ACTIVE_PT
+
+    def total(weights: FloatArray) -> FloatArray:
+        return np.bincount(jets.event, weights=weights, minlength=len(jets.counts)).astype(np.float64)
+
+    return {
+        "event_ht": total(np.where(hard, hadronic, 0.0)),
+        "event_soft": total(jet & ~hard),
+        "event_width": total(jet * jets["mass"]) / np.maximum(total(jet * jets["pt"]), 1.0),
+    }
 
 
 def event_conditions(events: ak.Array, jets: Flat) -> Columns:

@@ -23,7 +23,7 @@ from flashbench.errors import UnknownNameError
 
 FloatArray = NDArray[np.float64]
 
-FEATURE_VERSION: Final = 2  # raised whenever a table below changes; stored with every set of weights
+FEATURE_VERSION: Final = 3  # raised whenever a table below changes; stored with every set of weights
 _PI: Final = 3.1415925  # largest float32 below π: an angle stays in range when it is written to disk
 
 
@@ -176,6 +176,11 @@ STATUS_FLAGS: Final = (
     *("fromHardProcessBeforeFSR", "isFirstCopy", "isLastCopy", "isLastCopyBeforeFSR"),
 )  # GenPart_statusFlags, bit 0 first
 
+_EVENT: Final = (  # what lies underneath: `conditions.activity`
+    _momentum("event_ht"),
+    Feature("event_soft", Kind.INTEGER, 0.0),
+    Feature("event_width", low=0.0),
+)
 JET_CONDITIONS: Final = (
     *_neighbour("muon1"),
     *_neighbour("muon2"),
@@ -185,7 +190,7 @@ JET_CONDITIONS: Final = (
     _momentum("gen_pt"),
     Feature("parton_flavour", Kind.CATEGORY, 0.0, 21.0, PARTON_FLAVOURS, scale=Scale.ONE_HOT),
     Feature("hadron_flavour", Kind.CATEGORY, 0.0, 5.0, HADRON_FLAVOURS, scale=Scale.ONE_HOT),
-    _momentum("event_ht"),
+    *_EVENT,
     Feature("nPU", Kind.INTEGER, 0.0),
 )
 MUON_CONDITIONS: Final = (
@@ -205,7 +210,7 @@ MUON_CONDITIONS: Final = (
     Feature("pudensity", low=0.0),
     Feature("sumEOOT", Kind.INTEGER, 0.0),
     Feature("sumLOOT", Kind.INTEGER, 0.0),
-    _momentum("event_ht"),
+    *_EVENT,
 )
 
 
