@@ -1,10 +1,12 @@
 """Branches that a NanoAOD version dropped and that follow from others.
 
-v15 has no `Jet_jetId`: the tight identification of Run-3 PUPPI jets is computed from energy fractions and
-multiplicities.
+v15 has no `Jet_jetId`: the tight identification of Run 3 PUPPI jets is computed from energy fractions and
+multiplicities. For Run 2 (ultra-legacy) CMS has other cuts on PUPPI jets: neHEF < 0.9 and chHEF > 0 up to |η| 2.6,
+neHEF < 0.9999 between 2.7 and 3, neEmEF < 0.9 and more than two neutral constituents beyond. A simulated file does not
+say which run it is of, so in v15 files of Run 2 the forward identification comes out tighter than CMS has it.
 
 References:
-    CMS-DP-2024-028 (jet identification at 13.6 TeV).
+    CMS JetMET recommendations, JetID13p6TeV (Run 3; `AK4PUPPI_Tight` of its jetid.json) and JetID13TeVUL (Run 2).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ INGREDIENTS: Final[Mapping[str, tuple[str, ...]]] = {
         *("Jet_chMultiplicity", "Jet_neMultiplicity"),
     )
 }
+RECIPES: Final[Mapping[str, str]] = {"Jet_jetId": "by CMS's recipe for PUPPI jets of Run 3"}
 
 
 def derivable(name: str, held: Collection[str]) -> bool:
@@ -35,7 +38,14 @@ def derive(name: str, columns: Mapping[str, Any]) -> ak.Array:
 
 
 def jet_id(columns: Mapping[str, Any]) -> ak.Array:
-    """Bits of `Jet_jetId` for AK4 PUPPI jets, shape (events, var): 2 tight, 4 tight with lepton veto.
+    """Bits of `Jet_jetId` for AK4 PUPPI jets of Run 3, shape (events, var): 2 tight, 4 tight with lepton veto.
+
+    | |η| | tight | with lepton veto |
+    |---|---|---|
+    | ≤ 2.6 | neHEF < 0.99, neEmEF < 0.9, > 1 constituent, chHEF > 0.01, ≥ 1 charged | muEF, chEmEF < 0.8 |
+    | 2.6–2.7 | neHEF < 0.9, neEmEF < 0.99 | muEF, chEmEF < 0.8 |
+    | 2.7–3.0 | neHEF < 0.99 | – |
+    | > 3.0 | neEmEF < 0.4, ≥ 2 neutral | – |
 
     Args:
         columns: the ingredients: η, energy fractions and multiplicities, each of shape (events, var).

@@ -21,7 +21,7 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from flashbench.derived import INGREDIENTS, derivable, derive
+from flashbench.derived import INGREDIENTS, RECIPES, derivable, derive
 from flashbench.errors import InputError, SchemaError
 from flashbench.events import BRANCHES, FLAT_COLLECTIONS, Branch, branch, check_finite
 from flashbench.formats import Format, contents, reader_of
@@ -236,7 +236,7 @@ def load_block(block: Block, names: Sequence[str]) -> Loaded:
     for name in names:
         if name not in columns and name not in neutral:
             columns[name] = derive(name, columns)
-            repairs[f"{name} computed from other branches"] = int(ak.count(columns[name]))
+            repairs[f"{name} computed {RECIPES[name]}"] = int(ak.count(columns[name]))
     for name in neutral:
         columns[name] = _neutral(branch(name), columns, len(block))
     counter = next((name for name in ("nGenJet", "GenJet_pt") if name in columns), None)

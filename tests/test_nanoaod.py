@@ -110,13 +110,19 @@ def test_version_is_told_from_its_branches(version):
     [
         (1.0, {}, 6),
         (1.0, {"neHEF": 0.99}, 0),
+        (2.6, {"neHEF": 0.98, "neEmEF": 0.89}, 6),
+        (-2.6, {"neEmEF": 0.9}, 0),
         (1.0, {"chHEF": 0.01}, 0),
         (1.0, {"chMultiplicity": 1, "neMultiplicity": 0}, 0),
         (1.0, {"muEF": 0.8}, 2),
         (-2.65, {"neHEF": 0.9}, 0),
         (2.65, {"neEmEF": 0.95}, 6),
         (2.65, {"chEmEF": 0.9}, 2),
+        (2.65, {"chHEF": 0.0, "chMultiplicity": 0, "neMultiplicity": 1}, 6),
+        (2.65, {"neEmEF": 0.99}, 0),
         (2.9, {"neEmEF": 0.995, "muEF": 0.9}, 6),
+        (-2.9, {"neHEF": 0.99}, 0),
+        (3.0, {"neEmEF": 0.5, "neMultiplicity": 0}, 6),
         (-4.0, {"neEmEF": 0.4}, 0),
         (4.0, {"neMultiplicity": 2, "chHEF": 0.0, "chMultiplicity": 0}, 6),
         (4.0, {"neMultiplicity": 1}, 0),
@@ -129,7 +135,7 @@ def test_jet_identification_that_v15_lacks_is_computed(tmp_path, eta, values, ex
     write_events(tmp_path / "x.root", [with_ingredients(events, **values)])
     loaded = whole(tmp_path / "x.root", columns(Tier.FULL))
     assert ak.all(loaded.events.Jet.jetId == expected)
-    assert loaded.repairs == {"Jet_jetId computed from other branches": int(ak.sum(ak.num(jets)))}
+    assert loaded.repairs == {"Jet_jetId computed by CMS's recipe for PUPPI jets of Run 3": int(ak.sum(ak.num(jets)))}
     assert "neHEF" not in loaded.events.Jet.fields
 
 

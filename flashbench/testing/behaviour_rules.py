@@ -170,7 +170,7 @@ def small_enough(bench: Bench) -> str:
     if each > bench.limits.megabytes_per_event:
         problem = f"{each:.2f} MB an event at the peak, at most {bench.limits.megabytes_per_event:g}"
         raise BrokenRuleError(problem)
-    return f"{1e3 * each:.1f} kB an event"
+    return f"{1e3 * each:.1f} kB an event, of Python and NumPy"
 
 
 def _same(a: Any, b: Any, between: str) -> None:
