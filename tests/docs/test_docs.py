@@ -29,7 +29,7 @@ FEW = ("dimuon_mass", "ln_zstar")  # of the figures
 
 @pytest.fixture
 def reader(tmp_path, monkeypatch):
-    """A folder with what a reader is supposed to have, two NanoAOD files; figures of a few observables, for time."""
+    """A folder with what a reader is supposed to have, two NanoAOD files; few figures, since they take the time."""
     write_events(tmp_path / "events.root", [nanoaod_events(500, seed=1)])
     write_events(tmp_path / "alternative.root", [nanoaod_events(500, seed=2, first_event=1001)])
     monkeypatch.chdir(tmp_path)
@@ -37,6 +37,8 @@ def reader(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     few = tuple(find_observable(name) for name in FEW)
     monkeypatch.setattr(flashbench.analysis, "all_observables", lambda: few)
+    monkeypatch.setattr("flashbench.compare.gallery.studies", lambda *given: ())
+    monkeypatch.setattr("flashbench.validation.panorama_files.object_exhibits", lambda *given, **more: ())
 
 
 @pytest.mark.usefixtures("reader")
