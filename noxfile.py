@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["style", "imports", "types", "tests"]
+nox.options.sessions = ["style", "imports", "types", "docs", "tests"]
 nox.options.default_venv_backend = "venv"
 
 
@@ -20,7 +20,7 @@ def run(session: nox.Session, tool: str, *arguments: str) -> None:
 def install(session: nox.Session) -> None:
     """The project with its tests, at the pinned versions, unless the environment is given."""
     if session.virtualenv.is_sandboxed:
-        session.install("-c", "constraints.txt", "-e", ".[train,production,test]")
+        session.install("-c", "constraints.txt", "-e", ".[train,production,test,docs]")
 
 
 @nox.session
@@ -43,6 +43,13 @@ def types(session: nox.Session) -> None:
     """Mypy, strict."""
     install(session)
     run(session, "mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, strictly: every page, link and reference is there. Its code is run by the tests."""
+    install(session)
+    run(session, "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(Path(session.create_tmp()) / "site"))
 
 
 @nox.session

@@ -118,7 +118,8 @@ class ArrowDump:
 
 
 def _scaled(values: ak.Array, scale: float) -> ak.Array:
-    return values if scale == 1 else values * scale
+    """Times a unit, in double precision: 25,000 MeV of a float32 column are 25 GeV, not 25.000002."""
+    return values if scale == 1 else ak.values_astype(values, "float64") * scale
 
 
 def _constant(name: str, column: _Column, like: Any, path: str) -> ak.Array:

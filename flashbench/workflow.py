@@ -1,8 +1,8 @@
 """From names to files to runs to a comparison; what the command line does, as functions.
 
-What to use when: `find_input` to find or make a process's sample, `run_process` for one simulator on one process,
-`compare_processes` for a whole comparison, `fit_processes` for a fit. The embedded production is imported only where a
-process has no files.
+What to use when: `find_input` to find or make a process's sample, `make_samples` to make several before they are
+needed, `run_process` for one simulator on one process, `compare_processes` for a whole comparison, `fit_processes` for
+a fit; `runnable` for what can run here. The embedded production is imported only where a process has no files.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from flashbench import engine
 from flashbench.analysis import Cuts, shipped
 from flashbench.catalogue import Process
+from flashbench.errors import PluginError
 from flashbench.events import Tier
 from flashbench.results import RunResult
 from flashbench.simulators import RunName, make
@@ -87,7 +88,7 @@ def find_input(process: Process, tier: Tier, settings: Settings, monitor: Monito
     from flashbench.production import produce
 
     events = DEFAULT_EVENTS if settings.events is None else settings.events
-    stored = Tier.FULL if tier is Tier.GEN else tier
+    stored = _stored(tier)
     with monitor(f"sample {process.key} ({stored})") as progress:
         sample = produce(
             process.key, events, seed=settings.seed, workers=settings.workers, tiers=(stored,), progress=progress
@@ -150,6 +151,52 @@ def run_process(
     if columns is None:
         write_histograms([result], out / "histograms.json")
     return result
+
+
+def runnable(names: Sequence[RunName]) -> tuple[list[RunName], dict[str, str]]:
+    """The runs whose simulators can be made here, and of the others why not: no weights, a missing library.
+
+    Raises:
+        UnknownNameError: no simulator of that name.
+    """
+    found, left_out = [], {}
+    for name in names:
+        try:
+            make(name)
+        except PluginError as error:
+            left_out[str(name)] = str(error)
+        else:
+            found.append(name)
+    return found, left_out
+
+
+def make_samples(
+    processes: Sequence[Process], names: Sequence[RunName], settings: Settings, monitor: Monitor = silent
+) -> None:
+    """Produce what `find_input` would for these runs, all tiers of an event at once; shards that are there are kept.
+
+    Raises:
+        ProductionError: a sample cannot be made, e.g. without the `production` extra.
+    """
+    from flashbench.production import produce
+
+    events = DEFAULT_EVENTS if settings.events is None else settings.events
+    stored = {_stored(make(name).info.reads) for name in names}
+    for process in processes:
+        if not process.files:
+            with monitor(f"sample {process.key}") as progress:
+                produce(
+                    *(process.key, events),
+                    seed=settings.seed,
+                    workers=settings.workers,
+                    tiers=tuple(sorted(stored)),
+                    progress=progress,
+                )
+
+
+def _stored(tier: Tier) -> Tier:
+    """The tier whose files hold it: generator columns are in every file."""
+    return Tier.FULL if tier is Tier.GEN else tier
 
 
 def compare_processes(

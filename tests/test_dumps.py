@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from flashbench.dumps import ArrowDump
 from flashbench.engine import RunRequest, run
 from flashbench.errors import CatalogueError, InputError, SchemaError
 from flashbench.events import Tier, columns
@@ -98,6 +99,15 @@ def test_mapping_renames_scales_and_fills(mapped):
     assert ak.all(got.Muon.mediumId)
     assert_array_equal(ak.num(got.Muon.mediumId), ak.num(expected.Muon))
     assert "Jet_qgl" in first.neutral
+
+
+def test_units_are_changed_in_double_precision_so_that_a_value_on_a_cut_stays_there(tmp_path):
+    pt = ak.values_astype(ak.Array([[25_000.0, 50_000.0], [], [35_000.0]]), "float32")
+    ak.to_parquet(ak.zip({"event": [1, 2, 3], "mev": pt}, depth_limit=1), tmp_path / "x.parquet")
+    mapping = '[input]\nfiles = ["x.parquet"]\n[columns]\nevent = "event"\n'
+    (tmp_path / "x.toml").write_text(mapping + 'Jet_pt = { column = "mev", scale = 0.001 }\n')
+    got = ArrowDump().read(str(tmp_path / "x.toml"), 0, 3, ["Jet_pt"])["Jet_pt"]
+    assert got.to_list() == [[25.0, 50.0], [], [35.0]]
 
 
 def test_mapping_runs_through_the_analysis_like_nanoaod(mapped, tmp_path):

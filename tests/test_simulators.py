@@ -52,6 +52,12 @@ def test_built_in_backends_fulfil_the_contract(name):
     assert len(check_output(simulator.info, simulator.simulate(events[:0], rng()), 0, name)) == 0
 
 
+def test_an_author_may_write_a_tier_by_its_name_and_branches_in_any_collection():
+    plain = SimulatorInfo("mine", "1", "Mine", "full", False, ["Jet_pt"], {"Jet_area"})
+    assert plain == SimulatorInfo("mine", "1", "Mine", Tier.FULL, False, frozenset({"Jet_pt"}), frozenset({"Jet_area"}))
+    assert plain.reads is Tier.FULL
+
+
 def test_full_is_what_the_file_holds():
     events = good()
     output = get("full").simulate(events, rng())

@@ -18,6 +18,7 @@ def compare(
     seed: Seed = 1,
     workers: Workers = 2,
     out: Annotated[Path, typer.Option(help="Folder of report, metrics, histograms and plots.")] = Path("comparison"),
+    hepdata: Annotated[Path | None, typer.Option(help="Also write a HEPData submission (YAML) to this folder.")] = None,
     runs: Runs = Path("runs"),
     catalogue: Catalogue = None,
     leading_muon_pt: LeadingMuonPt = None,
@@ -32,7 +33,7 @@ def compare(
 
         flashbench compare full gen --process vbf_hmm
 
-        flashbench compare full gen --process vbf_hmm --process dy2j --events 20000
+        flashbench compare full gen --process vbf_hmm --process dy2j --events 20000 --hepdata submission
     """
     from rich.console import Console
 
@@ -40,6 +41,7 @@ def compare(
     from flashbench.analysis import Cuts
     from flashbench.cli.progress import bars
     from flashbench.compare import comparison_table, cutflow_table
+    from flashbench.compare.hepdata import write_hepdata
     from flashbench.simulators import make, parse_run_name
     from flashbench.workflow import Settings, compare_processes
 
@@ -59,4 +61,7 @@ def compare(
     console.print(comparison_table(comparison))
     for note in comparison.notes:
         console.print(note, markup=False)
+    if hepdata:
+        submission = write_hepdata([picture.drawing for picture in comparison.pictures], comparison.runs, hepdata)
+        console.print(f"HEPData submission: {submission}", markup=False)
     console.print(f"report: {comparison.report}", markup=False)

@@ -10,8 +10,10 @@ import typer
 from flashbench.cli import (
     check,
     compare,
+    demo,
     fit,
     grid,
+    leaderboard,
     listing,
     monitor,
     plugins,
@@ -34,13 +36,16 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    epilog="Start with: `flashbench compare full gen --process vbf_hmm`",
+    epilog="Start with: `flashbench demo`",
 )
+app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
 app.command("fit")(fit.fit)
 app.command("upsample")(upsample.upsample)
 app.command("systematics")(systematics.systematics)
+app.command("leaderboard")(leaderboard.leaderboard)
+app.command("schema")(leaderboard.schema)
 app.command("check")(check.check)
 app.command("simulators")(listing.simulators)
 app.command("processes")(listing.processes)

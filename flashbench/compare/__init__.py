@@ -108,7 +108,7 @@ def compare(
         drawings += [drawing_of(overlay) for overlay in overlays]
         document.add(overlays)
     pictures = save_all(drawings, out / "plots", workers=workers, progress=progress)
-    write_json(out / "metrics.json", metrics.to_document(records, version=__version__, replicas=REPLICAS))
+    write_json(out / "metrics.json", metrics.to_document(records, processes, version=__version__, replicas=REPLICAS))
     write_json(out / "histograms.json", document.content)
     comparison = Comparison(
         out,

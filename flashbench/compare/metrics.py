@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flashbench import plugins
+from flashbench.compare.described import describe_samples, describe_simulators
 from flashbench.compare.histograms import Overlay, Spectrum, Yield
 from flashbench.compare.nulls import (
     Chance,
@@ -26,13 +27,14 @@ from flashbench.compare.nulls import (
     chance_of_chi_square,
     chance_of_ratio,
 )
+from flashbench.compare.pairing import PairedProcess
 from flashbench.errors import StatisticsError
 from flashbench.stats import ChiSquare, chi_square, kolmogorov_smirnov, paired_ratio, wasserstein
 from flashbench.stats.nulls import REPLICAS as NULL_REPLICAS
 
 FloatArray = NDArray[np.float64]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Metric:
         function: of (simulator, reference, upper edges of the cells) to value and error, either None.
         higher_is_better: None where neither is (a ratio).
         null: of (simulator, reference) to what the number is by chance; None for a number that is a probability.
+        version: of the definition; numbers of different versions are never ranked together.
+        has_unit: whether the number has the unit of the observable.
     """
 
     name: str
@@ -83,6 +87,8 @@ class Metric:
     higher_is_better: bool | None
     function: Callable[[Spectrum, Spectrum, FloatArray], tuple[float | None, float | None]]
     null: Callable[[Spectrum, Spectrum], Chance | None] | None = None
+    version: int = 1
+    has_unit: bool = False
 
 
 def _yield_ratio(simulator: Spectrum, reference: Spectrum, _: FloatArray) -> tuple[float, float]:
@@ -185,6 +191,7 @@ METRICS: tuple[Metric, ...] = (
         False,
         _wasserstein,
         _wasserstein_null,
+        has_unit=True,
     ),
     Metric(
         "chi2_ndf",
@@ -282,16 +289,21 @@ def _finite(number: float | None) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
 
-def to_document(records: Sequence[MetricRecord], *, version: str, replicas: int) -> dict[str, Any]:
-    """`metrics.json`: what the metrics are, and the records."""
+def to_document(
+    records: Sequence[MetricRecord], processes: Sequence[PairedProcess], *, version: str, replicas: int
+) -> dict[str, Any]:
+    """`metrics.json`: what was compared, what the metrics are, and the records; see `flashbench.compare.schemas`."""
     return {
         "schema": "flashbench.metrics",
         "version": SCHEMA_VERSION,
         "flashbench": version,
         "bootstrap_replicas": replicas,
         "null_replicas": NULL_REPLICAS,
+        "samples": describe_samples(processes),
+        "simulators": describe_simulators(processes),
         "metrics": [
-            {"name": m.name, "definition": m.definition, "higher_is_better": m.higher_is_better} for m in all_metrics()
+            {name: getattr(m, name) for name in ("name", "version", "definition", "higher_is_better", "has_unit")}
+            for m in all_metrics()
         ],
         "records": [asdict(record) for record in records],
     }

@@ -33,6 +33,13 @@ class SimulatorInfo:
     provides: frozenset[str]
     needs: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        """Take what authors write: a tier by its name, branches in any collection."""
+        if self.reads in tuple(Tier):
+            object.__setattr__(self, "reads", Tier(self.reads))
+        for name in ("provides", "needs"):
+            object.__setattr__(self, name, frozenset(getattr(self, name)))
+
 
 @runtime_checkable
 class Simulator(Protocol):

@@ -10,6 +10,16 @@ import numpy as np
 from flashbench.analysis import OBSERVABLES, Cutflow
 from flashbench.results import RunResult
 
+MANIFEST = {
+    "seed": 1,
+    "simulator_version": "1",
+    "inputs": [{"sha256": "0" * 64, "uuid": "u"}],
+    "cuts": {},
+    "dnn": None,
+    "timings": {"simulate": 1.5},
+    "versions": {"numpy": "2"},
+}
+
 
 def make_run(
     simulator: str = "full",
@@ -48,7 +58,7 @@ def make_run(
     return RunResult(
         *(process, label, simulator, simulator_label or simulator, folds),
         {name: column[order] for name, column in table.items()},
-        *(float(weight.sum()), events, cutflow, {"seed": 1, "versions": {"numpy": "2"}}),
+        *(float(weight.sum()), events, cutflow, MANIFEST),
         Path("runs") / process / simulator,
     )
 

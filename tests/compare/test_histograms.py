@@ -6,8 +6,10 @@ import json
 
 import hist
 import numpy as np
+from jsonschema import Draft7Validator
 from numpy.testing import assert_allclose
 from uhi.io.json import object_hook
+from uhi.schema import histogram_file
 
 from flashbench.analysis import OBSERVABLES, find_observable
 from flashbench.compare import write_histograms
@@ -70,6 +72,16 @@ def test_histograms_come_back_from_json(tmp_path):
     assert (document["schema"], document["version"]) == ("flashbench.histograms", 1)
     assert_allclose(stored.values(flow=True), expected.values(flow=True))
     assert_allclose(stored.variances(flow=True), expected.variances(flow=True))
+
+
+def test_every_histogram_keeps_the_schema_of_uhi(tmp_path):
+    write_histograms([make_run("gen"), make_run("flash@2", folds=2, negative=0.2)], tmp_path / "histograms.json")
+    document = json.loads((tmp_path / "histograms.json").read_text())["histograms"]["vbf_hmm"]
+    rules = Draft7Validator(json.loads(histogram_file.read_text()))
+    stored = [each for region in document.values() for simulators in region.values() for each in simulators.values()]
+    assert len(stored) == 2 * sum(len(o.regions) for o in OBSERVABLES)
+    for each in stored:
+        rules.validate(each)
 
 
 def test_histograms_of_one_run_need_no_unique_events(tmp_path):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
 from flashbench.analysis import OBSERVABLES, find_observable
+from flashbench.compare import schemas
 from flashbench.compare.histograms import fill
 from flashbench.compare.metrics import METRICS, MetricRecord, measure, to_document
 from flashbench.compare.pairing import pair_runs
 from flashbench.compare.verdict import judge
 from flashbench.stats import EventSample, paired_null, wasserstein
+from flashbench.storage import write_json
 
 from .conftest import make_run, with_table
 
@@ -81,13 +81,14 @@ def test_every_record_names_its_place_and_every_metric_is_there():
 
 
 @pytest.mark.parametrize("empty", [("full",), ("gen",), ("full", "gen")])
-def test_without_selected_events_metrics_are_undefined_and_the_document_is_json(empty):
+def test_without_selected_events_metrics_are_undefined_and_the_document_keeps_its_schema(empty, tmp_path):
     runs = [make_run(name, efficiency=0.0 if name in empty else 0.5) for name in ("full", "gen")]
     records = records_of(*runs)
     assert pick(records, "wasserstein").value is None
-    document = to_document(records, version="0", replicas=100)
-    back = json.loads(json.dumps(document, allow_nan=False))
-    assert (back["schema"], back["version"]) == ("flashbench.metrics", 1)
+    document = to_document(records, pair_runs(runs), version="0", replicas=100)
+    path = tmp_path / "metrics.json"
+    write_json(path, document)
+    back = schemas.read(path, "metrics")
     assert MetricRecord(**back["records"][0]) == records[0]
     if "full" in empty:
         assert judge(records)[0].word == "no events"

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from flashbench.compare.plots.style import Look
@@ -15,6 +17,13 @@ FloatArray = NDArray[np.float64]
 
 REFERENCE_AREA = "#e3e4e8"
 HATCHED: dict[str, Any] = {"facecolor": "none", "edgecolor": "#8a8d98", "hatch": "//////", "linewidth": 0}
+
+
+def canvas(width: float, height: float) -> Figure:
+    """A figure of so many inches on its own Agg canvas; pyplot does not know of it."""
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def band(axes: Axes, edges: FloatArray, middle: FloatArray, half: FloatArray, **style: Any) -> None:

@@ -103,6 +103,7 @@ def _save(task: tuple[Shown, Path, Callable[[Shown], Figure]]) -> Picture[Shown]
         width, height = (round(side * _DPI) for side in figure.get_size_inches())
         image = np.frombuffer(pixels.getvalue(), dtype=np.uint8).reshape(height, width, 4)[..., :3]
         with atomic(png) as temporary:
-            Image.fromarray(np.ascontiguousarray(image)).quantize(_COLOURS).save(temporary, format="PNG", optimize=True)
+            drawn = Image.fromarray(np.ascontiguousarray(image))
+            drawn.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE).save(temporary, format="PNG", optimize=True)
         figure.clear()
     return Picture(drawing, png, pdf)

@@ -1,0 +1,132 @@
+"""The documentation: every block of code works as it stands, and the reference of the commands is theirs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import flashbench.analysis
+from flashbench.analysis import find_observable
+from flashbench.cli import app
+from flashbench.nanoaod import write_events
+from samples import nanoaod_events
+
+from .pages import CODE, DOCS, ROOT, blocks, pages
+
+RUN = [  # in this order, in one folder
+    *("tutorials/own-files.md", "tutorials/first-run.md", "tutorials/upsampling.md", "tutorials/systematics.md"),
+    *("tutorials/train-a-flow.md", "reference/files.md", "reference/entry-points.md", "reference/api.md"),
+]
+ELSEWHERE = {"tutorials/your-own-simulator.md": "tests/plugins/test_wheels.py"}
+FEW = ("dimuon_mass", "ln_zstar")  # of the figures
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch):
+    """A folder with what a reader is supposed to have, two NanoAOD files; figures of a few observables, for time."""
+    write_events(tmp_path / "events.root", [nanoaod_events(500, seed=1)])
+    write_events(tmp_path / "alternative.root", [nanoaod_events(500, seed=2, first_event=1001)])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLASHBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+    few = tuple(find_observable(name) for name in FEW)
+    monkeypatch.setattr(flashbench.analysis, "all_observables", lambda: few)
+
+
+@pytest.mark.usefixtures("reader")
+def test_the_blocks_of_the_pages_work_as_they_stand():
+    pytest.importorskip("torch", reason="pages use FlashSim")
+    for page in RUN:
+        names: dict[str, object] = {}
+        for block in blocks(DOCS / page):
+            if not block.reason:
+                _execute(block, names)
+
+
+def _execute(block, names):
+    if block.language == "bash":
+        for line in block.text.splitlines():
+            _call(line, block.where)
+    elif block.language == "python":
+        exec(compile(block.text, block.where, "exec"), names)  # the page's own code
+    elif block.language == "toml" and block.title.endswith(".toml"):
+        Path(block.title).write_text(block.text, encoding="utf-8")
+    elif block.language == "toml":
+        tomllib.loads(block.text)
+
+
+def _call(line: str, where: str) -> None:
+    program, *arguments = shlex.split(line, comments=True)
+    assert program == "flashbench", f"{where}: '{line}' needs a reason not to be run"
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, f"{where}: {line}\n{done.output}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_block_that_is_not_run_says_why(page):
+    name = page.relative_to(DOCS).as_posix() if page.is_relative_to(DOCS) else ""
+    if name in RUN:
+        return
+    if name in ELSEWHERE:
+        assert page.name in (ROOT / ELSEWHERE[name]).read_text(encoding="utf-8")
+        return
+    silent = [b.where for b in blocks(page) if b.language in CODE and not (b.reason or b.ci)]
+    assert not silent, f"neither run nor marked with a reason: {', '.join(silent)}"
+
+
+def test_links_of_the_readme_lead_somewhere():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_reference_of_the_command_line_has_every_verb_with_the_options_of_its_help():
+    hooks = _hooks()
+    sections = re.split(r"^## (flashbench .+)$", hooks.command_line(), flags=re.MULTILINE)[1:]
+    page = dict(zip(sections[::2], sections[1::2], strict=True))
+    assert {"flashbench demo", "flashbench compare", "flashbench train flash", "flashbench samples make"} <= set(page)
+    for verb, section in page.items():
+        shown = CliRunner().invoke(app, [*verb.split()[1:], "--help"], env={"COLUMNS": "300", "NO_COLOR": "1"}).output
+        options = set(re.findall(r"^\W*(--[a-z][a-z0-9-]*)", shown, flags=re.MULTILINE)) - {"--help"}
+        listed = set(re.findall(r"^\| `(--[a-z][a-z0-9-]*)`", section, flags=re.MULTILINE))
+        assert listed == options, verb
+        sentence = section.split(".")[0].split(":")[0].strip().replace("\n", " ")
+        assert sentence.split("`")[0].strip() in " ".join(shown.split()), verb
+
+
+def test_every_command_that_is_mentioned_has_the_verb_and_the_options():
+    """Also those that are too long to run, in tables and in the examples of `--help`."""
+    hooks = _hooks()
+    text = "\n".join([*(page.read_text(encoding="utf-8") for page in pages()), hooks.command_line()])
+    in_blocks = "".join(re.findall(r"^```bash\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL))
+    lines = re.findall(r"^(?:[A-Z_]+=\S+ )?flashbench ([a-z].*)$", in_blocks, flags=re.MULTILINE)
+    lines += re.findall(r"`(?:[A-Z_]+=\S+ )?flashbench ([a-z][^`\n]*)`", text)
+    assert len(lines) > 60
+    known = dict(hooks._commands("flashbench", typer.main.get_command(app)))
+    for line in lines:
+        words = line.partition(" #")[0].split()
+        path = next((p for n in (2, 1) if (p := " ".join(["flashbench", *words[:n]])) in known), None)
+        if path is None:  # a family: `flashbench train`, `samples make|list|show`
+            assert any(verb.startswith(f"flashbench {words[0]} ") for verb in known), line
+            continue
+        options = {o for parameter in known[path].params for o in (*parameter.opts, *parameter.secondary_opts)}
+        assert {word for word in words if word.startswith("--")} <= {*options, "--help"}, line
+
+
+def _hooks():
+    pytest.importorskip("mkdocs", reason="needs the docs extra")
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("docs_hooks", DOCS / "hooks.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
