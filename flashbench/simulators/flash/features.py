@@ -169,6 +169,7 @@ def _neighbour(prefix: str) -> tuple[Feature, ...]:
 PARTON_FLAVOURS: Final = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 21.0)  # |PDG code|; anything else is 0
 HADRON_FLAVOURS: Final = (0.0, 4.0, 5.0)
 TRACKER_EDGE: Final = 2.5  # |η| where the tracker, and with it taggers and qgl, ends
+_CALORIMETER_EDGES: Final = (1.3, TRACKER_EDGE, 2.75, 3.0, 3.25, 3.5, 4.0, 4.7)  # barrel, endcap, transition, forward
 STATUS_FLAGS: Final = (
     *("isPrompt", "isDecayedLeptonHadron", "isTauDecayProduct", "isPromptTauDecayProduct"),
     *("isDirectTauDecayProduct", "isDirectPromptTauDecayProduct", "isDirectHadronDecayProduct", "isHardProcess"),
@@ -184,7 +185,7 @@ _EVENT: Final = (  # what lies underneath: `conditions.activity`
 JET_CONDITIONS: Final = (
     *_neighbour("muon1"),
     *_neighbour("muon2"),
-    Feature("gen_eta", low=-8.0, high=8.0, scale=Scale.ETA, edges=(TRACKER_EDGE,)),
+    Feature("gen_eta", low=-8.0, high=8.0, scale=Scale.ETA, edges=_CALORIMETER_EDGES),
     _momentum("gen_mass"),
     Feature("gen_phi", Kind.ANGLE, -np.pi, np.pi, scale=Scale.PHI),
     _momentum("gen_pt"),
