@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from flashbench import engine
 from flashbench.analysis import Cuts, shipped
 from flashbench.catalogue import Process
-from flashbench.errors import PluginError
+from flashbench.errors import PluginError, SchemaError
 from flashbench.events import Tier
 from flashbench.results import RunResult
 from flashbench.simulators import RunName, make
@@ -24,8 +24,11 @@ from flashbench.simulators import RunName, make
 if TYPE_CHECKING:
     from flashbench.compare import Comparison
     from flashbench.compare.fit import FitReport, Plan
+    from flashbench.compare.plots.caption import Exhibit
 
 DEFAULT_EVENTS: Final = 5000
+OBJECT_EVENTS: Final = 2000
+"""Events of each process whose jets and muons a comparison draws."""
 
 Progress = Callable[[int, int], None]
 Monitor = Callable[[str], AbstractContextManager[Progress]]  # stage name → where its progress goes
@@ -206,6 +209,8 @@ def compare_processes(
     out: Path,
     *,
     reference: str | None = None,
+    objects: int = OBJECT_EVENTS,
+    include: Sequence[Path] = (),
     monitor: Monitor = silent,
 ) -> Comparison:
     """Produce and run what is missing, then compare every simulator with the reference.
@@ -216,16 +221,61 @@ def compare_processes(
         settings: events, seed, workers.
         out: where the report goes.
         reference: a run name; None takes `full` if it is there, else the first.
+        objects: events of each process whose jets and muons are drawn; 0 for none.
+        include: folders of studies for the report, see `flashbench.compare.compare`.
         monitor: where progress goes.
 
     Raises:
         FlashbenchError: see `flashbench.engine.run`, `find_input` and `flashbench.compare.compare`.
     """
-    from flashbench.compare import compare
+    from flashbench.compare import Roles, compare
 
     runs = [run_process(process, name, settings, monitor) for process in processes for name in names]
+    exhibits: list[Exhibit] = []
+    remarks: list[str] = []
+    for process in processes if objects else ():
+        own = sorted((r for r in runs if r.process == process.key), key=lambda r: r.simulator != (reference or "full"))
+        try:
+            exhibits += _objects(
+                process, own, {str(n): n for n in names}, settings, out, events=objects, monitor=monitor
+            )
+        except SchemaError as error:
+            remarks.append(f"{process.key}: no figures of jets and muons: {error}")
     with monitor("figures and report") as progress:
-        return compare(runs, out, reference=reference, progress=progress, workers=settings.workers)
+        return compare(
+            runs,
+            out,
+            reference=reference,
+            roles=Roles.of(processes),
+            exhibits=exhibits,
+            include=include,
+            remarks=remarks,
+            progress=progress,
+            workers=settings.workers,
+        )
+
+
+def _objects(
+    process: Process,
+    runs: Sequence[RunResult],
+    names: Mapping[str, RunName],
+    settings: Settings,
+    out: Path,
+    *,
+    events: int,
+    monitor: Monitor,
+) -> Sequence[Exhibit]:
+    """Figures of the jets and muons of a process, those of an earlier comparison where nothing changed."""
+    from flashbench.validation.panorama_files import object_exhibits
+
+    simulators = {run.simulator: make(names[run.simulator]) for run in runs}
+    with monitor(f"jets and muons of {process.key}") as progress:
+        return object_exhibits(
+            *(runs, simulators, lambda tier: find_input(process, tier, settings).files, out),
+            events=events,
+            workers=settings.workers,
+            progress=progress,
+        )
 
 
 def fit_processes(

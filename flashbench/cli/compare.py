@@ -19,6 +19,13 @@ def compare(
     workers: Workers = 2,
     out: Annotated[Path, typer.Option(help="Folder of report, metrics, histograms and plots.")] = Path("comparison"),
     hepdata: Annotated[Path | None, typer.Option(help="Also write a HEPData submission (YAML) to this folder.")] = None,
+    objects: Annotated[
+        int, typer.Option(min=0, help="Events of each process for figures of jets and muons; 0 for none.")
+    ] = 2000,
+    include: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder that fit, upsample or systematics wrote, for the report; repeatable."),
+    ] = None,
     runs: Runs = Path("runs"),
     catalogue: Catalogue = None,
     leading_muon_pt: LeadingMuonPt = None,
@@ -27,7 +34,9 @@ def compare(
 ) -> None:
     """Compare simulators with a reference; produces and runs what is missing.
 
-    Writes report.html, metrics.json, histograms.json and plots (PNG and PDF) with a ratio to the reference.
+    Writes report.html, metrics.json, histograms.json and plots (PNG and PDF) with a ratio to the reference. Where a
+    signal and a background are compared, the signal strength is fitted too. The report also shows studies in folders
+    below --out.
 
     Examples:
 
@@ -55,7 +64,13 @@ def compare(
     console = Console()
     cuts = Cuts(leading_muon_pt=leading_muon_pt, trigger=trigger)
     settings = Settings(events, seed, workers, runs, cuts, chosen_dnn(dnn))
-    comparison = compare_processes(chosen, names, settings, out, reference=reference, monitor=bars(console))
+    comparison = compare_processes(
+        *(chosen, names, settings, out),
+        reference=reference,
+        objects=objects,
+        include=include or (),
+        monitor=bars(console),
+    )
     for key in dict.fromkeys(p.key for p in chosen):
         console.print(cutflow_table([run for run in comparison.runs if run.process == key]))
     console.print(comparison_table(comparison))

@@ -8,16 +8,20 @@ run;
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flashbench.compare.console import comparison_table, cutflow_table
 from flashbench.compare.metrics import METRICS, Metric, MetricRecord
+from flashbench.compare.roles import Roles
+from flashbench.compare.strength import Fitted
 from flashbench.compare.verdict import Verdict
 
 if TYPE_CHECKING:
+    from flashbench.compare.appendix import Appendix
     from flashbench.compare.plots import Drawing, Picture
+    from flashbench.compare.plots.caption import Exhibit
     from flashbench.results import RunResult
 
 __all__ = [
@@ -25,6 +29,7 @@ __all__ = [
     "Comparison",
     "Metric",
     "MetricRecord",
+    "Roles",
     "Verdict",
     "compare",
     "comparison_table",
@@ -42,6 +47,9 @@ class Comparison:
         references: process to the simulator that the others were compared with.
         replicas: of the bootstrap.
         notes: what was done to the runs before, in sentences.
+        pictures: of the observables; exhibits: of everything else.
+        appendices: studies of other commands that the report shows.
+        fitted: what the simulators would measure.
     """
 
     out: Path
@@ -52,6 +60,9 @@ class Comparison:
     pictures: tuple[Picture[Drawing], ...]
     replicas: int
     notes: tuple[str, ...] = ()
+    exhibits: tuple[Exhibit, ...] = ()
+    appendices: tuple[Appendix, ...] = ()
+    fitted: Fitted = field(default_factory=Fitted)
 
     @property
     def report(self) -> Path:
@@ -64,18 +75,28 @@ def compare(
     out: Path,
     *,
     reference: str | None = None,
+    roles: Roles = Roles(),  # noqa: B008 - frozen
+    exhibits: Sequence[Exhibit] = (),
+    include: Sequence[Path] = (),
+    remarks: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
     workers: int = 1,
 ) -> Comparison:
     """Compare the simulators of each process with a reference, and write metrics, histograms, figures and
     report.
 
-    Every file appears whole or not at all; figures come first and the report last.
+    Every file appears whole or not at all; figures come first and the report last. Where signal and a background are
+    compared, the signal strength is fitted too, into `out/fit`.
 
     Args:
         runs: finished runs of one or several processes.
         out: folder to write to, made if need be.
         reference: simulator to compare with; None for `full` where a process has it, else its first run.
+        roles: which process is the signal, and which are backgrounds.
+        exhibits: more figures for the report, e.g. of objects.
+        include: folders that `flashbench fit`, `upsample` or `systematics` wrote, for the report; those in `out` are
+            found without.
+        remarks: sentences for the report.
         progress: called with figures done and in all.
         workers: processes that draw figures. More than 1 starts new interpreters: guard a script's main code
             by
@@ -84,15 +105,19 @@ def compare(
     Raises:
         RunError: nothing to compare, or runs of one process of different generator events.
         UnknownNameError: a process has no run of that reference.
+        InputError: a folder to include holds no study.
     """
     from flashbench import __version__
     from flashbench.analysis import all_observables
     from flashbench.compare import histograms, metrics
+    from flashbench.compare.appendix import find_appendices
     from flashbench.compare.discriminator import neutralise, tabulated
     from flashbench.compare.documents import HistogramDocument
+    from flashbench.compare.gallery import draw_any, split, studies
     from flashbench.compare.pairing import pair_runs
-    from flashbench.compare.plots import drawing_of, save_all
+    from flashbench.compare.plots import drawing_of, save_figures
     from flashbench.compare.report import render
+    from flashbench.compare.strength import fit_comparison
     from flashbench.compare.verdict import judge
     from flashbench.stats import REPLICAS
     from flashbench.storage import write_json, write_text
@@ -107,14 +132,16 @@ def compare(
         records += metrics.measure(overlays, yields)
         drawings += [drawing_of(overlay) for overlay in overlays]
         document.add(overlays)
-    pictures = save_all(drawings, out / "plots", workers=workers, progress=progress)
+    shown = [*drawings, *studies(processes, roles)]
+    pictures, more = split(save_figures(shown, out / "plots", draw_any, workers=workers, progress=progress))
     write_json(out / "metrics.json", metrics.to_document(records, processes, version=__version__, replicas=REPLICAS))
     write_json(out / "histograms.json", document.content)
+    compared = tuple(paired.run for process in processes for paired in process.all)
+    references = {process.process: process.reference.run.simulator for process in processes}
+    fitted = fit_comparison(compared, roles, references, out)
     comparison = Comparison(
-        out,
-        tuple(paired.run for process in processes for paired in process.all),
-        {process.process: process.reference.run.simulator for process in processes},
-        *(tuple(records), judge(records), pictures, REPLICAS, notes),
+        *(out, compared, references, tuple(records), judge(records), pictures, REPLICAS, (*notes, *remarks)),
+        *((*more, *exhibits), find_appendices(out, include), fitted),
     )
     write_text(comparison.report, render(comparison))
     return comparison

@@ -60,9 +60,10 @@ def _produced(manifest: Mapping[str, Any]) -> dict[str, float] | None:
     """Seconds an event of the stages that made the input; None where a file has no record of them."""
     events, seconds = 0, {"generation": 0.0, "reconstruction": 0.0}
     for given in manifest.get("inputs", ()):
-        sidecar = Path(given["path"]).with_suffix(".json")
-        if "://" in given["path"] or not sidecar.is_file():
+        path = given.get("path", "")
+        if not path or "://" in path or not Path(path).with_suffix(".json").is_file():
             return None
+        sidecar = Path(path).with_suffix(".json")
         try:
             record = json.loads(sidecar.read_text(encoding="utf-8"))
             taken = {stage: float(record["seconds"][stage]) for stage in seconds}

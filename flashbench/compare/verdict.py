@@ -71,11 +71,11 @@ def _judge_one(records: Sequence[MetricRecord]) -> Verdict:
     return Verdict(
         *(records[0].process, records[0].simulator, records[0].reference, word, yields, len(tests), failed, worst),
         reduced[worst.region, worst.observable] if worst else None,
-        *(len(distances), beyond, max(distances, key=_excess, default=None)),
+        *(len(distances), beyond, max(distances, key=excess, default=None)),
     )
 
 
-def _excess(record: MetricRecord) -> float:
+def excess(record: MetricRecord) -> float:
     """Standard deviations above what is expected by chance; 0 where nothing can change."""
     if record.value is None or record.null is None or not record.null_spread:
         return 0.0

@@ -29,7 +29,7 @@ from flashbench.validation.panorama import (
     object_figures,
     objects_of,
 )
-from flashbench.validation.plots import LABELS, legend, name_y, profiles, rocs, short, two_panels
+from flashbench.validation.plots import LABELS, legend, name_y, one_panel, profiles, rocs, short, two_panels
 
 if TYPE_CHECKING:
     from flashbench.results import RunResult
@@ -99,10 +99,17 @@ def draw_object(shown: ObjectFigure) -> Figure:
     if isinstance(shown, ProfileFigure):
         figure = profiles(shown.quantity, shown.sides)
     elif isinstance(shown, RocFigure):
-        figure = rocs(shown.title, shown.sides)
+        figure = rocs(shown.title, shown.sides) if shown.sides else _nothing(shown.title)
     else:
         figure = _draw_spectrum(shown)
-    words = figure.text(0.175, 0.972, shortened(shown.process_label, 60, 1)[0], fontsize=10.5, va="bottom")
+    words = figure.text(0.175, 0.968, shortened(shown.process_label, 60, 1)[0], fontsize=10, va="bottom")
+    words.set_parse_math(False)
+    return figure
+
+
+def _nothing(title: str) -> Figure:
+    figure, axes = one_panel()
+    words = axes.text(0.5, 0.5, f"{title}:\nno objects of either kind", ha="center", va="center", fontsize=14)
     words.set_parse_math(False)
     return figure
 
@@ -124,7 +131,8 @@ def _draw_spectrum(shown: SpectrumFigure) -> Figure:
         main.stairs(contents, edges, color=look.colour, linestyle=look.line, linewidth=1.5, zorder=3, label=words)
         both = (first > 0) & (contents > 0)
         lower.plot(centres[both], contents[both] / first[both], look.marker, color=look.colour, markersize=4.5)
-    top = max(float(contents.max(initial=0.0)) for _, _, contents, *_ in shown.sides)
+    tops = [float(contents.max(initial=0.0)) for _, _, contents, *_ in shown.sides]
+    top = max(tops) if shown.log or not tops[0] else min(max(tops), 2.0 * tops[0])  # a peak without width goes beyond
     seen = np.concatenate([contents[contents > 0] for _, _, contents, *_ in shown.sides])
     room = 0.35 + 0.1 * len(shown.sides)
     if shown.log and seen.size:
@@ -138,7 +146,7 @@ def _draw_spectrum(shown: SpectrumFigure) -> Figure:
     name_y(main, f"Fraction of {shown.counted}")
     name_y(lower, "Ratio", 0.5)
     lower.set_xlabel(shown.axis_label, **LABELS)
-    legend(main, "")
+    legend(main, "W1 to the first" if len(shown.sides) > 1 else "")
     if not seen.size:
         main.text(0.5, 0.45, "No entries", transform=main.transAxes, ha="center", va="center", fontsize=18)
     return figure

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
@@ -31,9 +33,9 @@ def wild(tmp_path_factory):
         make_run("gen", events=50, process="empty", efficiency=0),
     ]
     seen: list[tuple[int, int]] = []
-    few = [o for o in flashbench.analysis.OBSERVABLES if o.name in ("dimuon_mass", "pt_balance", "ln_zstar")]
+    few = tuple(o for o in flashbench.analysis.OBSERVABLES if o.name in ("dimuon_mass", "pt_balance", "ln_zstar"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flashbench.analysis, "OBSERVABLES", few)
+        patch.setattr(flashbench.analysis, "all_observables", lambda: few)
         out = tmp_path_factory.mktemp("wild")
         comparison = compare(runs, out, progress=lambda *step: seen.append(step))
     return comparison, seen
@@ -56,7 +58,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         values = dict(attrs)
         self.tags.add(tag)
-        if tag not in ("meta", "img", "br", "link"):
+        if tag not in ("meta", "img", "br", "link", "input"):
             self.open.append(tag)
         if "id" in values:
             self.ids.append(values["id"])
@@ -83,27 +85,34 @@ def test_all_files_are_written_and_nothing_temporary_stays(wild):
     comparison, seen = wild
     assert {path.name for path in comparison.out.iterdir()} == FILES
     names = sorted(path.name for path in (comparison.out / "plots").iterdir())
-    assert names == sorted(p.name for picture in comparison.pictures for p in (picture.png, picture.pdf))
+    shown = (*comparison.pictures, *comparison.exhibits)
+    assert names == sorted(p.name for each in shown for p in (each.png, each.pdf))
     assert all((comparison.out / "plots" / name).stat().st_size > 3000 for name in names)
-    assert seen == [(i + 1, len(comparison.pictures)) for i in range(len(comparison.pictures))]
+    assert seen == [(i + 1, len(shown)) for i in range(len(shown))]
     records = json.loads((comparison.out / "metrics.json").read_text())["records"]
     assert len(records) == len(comparison.metrics)
 
 
-def test_page_is_well_formed_with_labels_intact_and_no_script(wild):
+def test_page_is_well_formed_with_labels_intact_and_no_script_but_its_own(wild):
     comparison, _ = wild
-    page = Page(comparison.report.read_text(encoding="utf-8"))
+    text = comparison.report.read_text(encoding="utf-8")
+    page = Page(text)
     assert page.open == []
     assert WILD in page.words
-    assert not page.tags & {"script", "iframe", "link", "bold"}
+    assert not page.tags & {"iframe", "link", "bold"}
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    allowed = re.search(r"script-src '(sha256-[^']+)'", text)
+    assert [f"sha256-{b64encode(sha256(each.encode()).digest()).decode()}" for each in scripts] == [allowed[1]]
+    assert not re.search(r"<[^>]* on[a-z]+=", text)
 
 
 def test_page_fetches_nothing_and_its_links_lead_somewhere(wild):
     comparison, _ = wild
     page = Page(comparison.report.read_text(encoding="utf-8"))
-    assert len(page.sources) == len(comparison.pictures)
-    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
-    assert all(page.alts)
+    figures = [source for source in page.sources if source.startswith("data:image/png;base64,")]
+    assert len(figures) == len(comparison.pictures) + len(comparison.exhibits)
+    assert all(source.startswith("data:image/") for source in page.sources)
+    assert sum(not alt for alt in page.alts) == 1  # what the zoom has not yet shown
     assert len(page.ids) == len(set(page.ids))
     inside = {link[1:] for link in page.links if link.startswith("#")}
     assert inside <= set(page.ids)

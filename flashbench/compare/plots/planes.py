@@ -39,7 +39,7 @@ def draw_contours(study: ContourStudy) -> Figure:
     axes.set_xlabel(study.axes[0])
     axes.set_ylabel(study.axes[1])
     box = axes.legend(
-        handles=keys, loc="upper right", fontsize=11.5, title="50, 90, 99 % of the events", title_fontsize=11.5,
+        handles=keys, loc="upper right", fontsize=11.5, title="50, 90, 99 %", title_fontsize=11.5,
         frameon=True, framealpha=0.85, edgecolor="none",
     )  # fmt: skip
     for text in box.get_texts():

@@ -20,7 +20,7 @@ from flashbench.compare.plots.overlay import draw
 from flashbench.storage import atomic
 
 _DPI = 100
-_COLOURS = 64  # of the palette of a PNG: a third of the size in full colour
+_COLOURS = 128  # of the palette of a PNG: less than half of the size in full colour
 
 
 class Named(Protocol):
@@ -103,7 +103,6 @@ def _save(task: tuple[Shown, Path, Callable[[Shown], Figure]]) -> Picture[Shown]
         width, height = (round(side * _DPI) for side in figure.get_size_inches())
         image = np.frombuffer(pixels.getvalue(), dtype=np.uint8).reshape(height, width, 4)[..., :3]
         with atomic(png) as temporary:
-            drawn = Image.fromarray(np.ascontiguousarray(image))
-            drawn.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE).save(temporary, format="PNG", optimize=True)
+            Image.fromarray(np.ascontiguousarray(image)).quantize(_COLOURS).save(temporary, format="PNG", optimize=True)
         figure.clear()
     return Picture(drawing, png, pdf)
