@@ -30,18 +30,19 @@ from flashbench.workflow import Settings, find_input
 REGION: Final = "PreSel"  # SR ∪ SB
 SHOWN: Final = ("jet1_pt", "jet2_pt", "pt_balance", "dijet_mass", "dijet_eta_gap", "n_jets", "dimuon_mass")
 REQUIRED: Final = ("jet2_pt", "pt_balance")
+FLASH: Final = "flash"
 ABLATIONS: Final = ("flash:fakes=off", "flash:efficiency=off")
 MOST_OFF: Final = 0.02  # of a yield
 MOST_NULLS: Final = 2.0
 
 
-def runs_of(process: catalogue.Process, files: list[str], settings: Settings, out: Path) -> list[RunResult]:
-    """Full, flash and its ablations on the same events."""
+def runs_of(process: catalogue.Process, files: list[str], settings: Settings, folds: int, out: Path) -> list[RunResult]:
+    """Full, flash and its ablations on the same events, every one thrown so often."""
     if not files:
         found = find_input(process, Tier.FULL, settings)
         files, settings = found.files, replace(settings, events=found.events)
     runs = []
-    for name in ("full", "flash", *ABLATIONS):
+    for name in ("full", *(f"{name}@{folds}" for name in (FLASH, *ABLATIONS))):
         print(f"{name} on {process.key}", flush=True)
         request = engine.RunRequest(
             process.key, parse_run_name(name), process.label, settings.seed, settings.events, dnn=None
@@ -60,7 +61,7 @@ def measure(runs: list[RunResult]) -> dict[str, Any]:
         mine = [each for each in records if each.simulator == run.simulator and each.region == REGION]
         ratio = next(each for each in mine if each.observable is None and each.metric == "yield_ratio")
         distances = {each.observable: each for each in mine if each.observable and each.metric == "wasserstein"}
-        result[run.simulator] = {
+        result[run.simulator.partition("@")[0]] = {
             "yield over full": {"value": ratio.value, "error": ratio.error},
             "W1": {name: _distance(each) for name, each in distances.items()},
         }
@@ -79,7 +80,7 @@ def _distance(record: metrics.MetricRecord) -> dict[str, float | None]:
 
 
 def _required(result: dict[str, Any]) -> dict[str, bool]:
-    flash, without = result["flash"], result["flash:fakes=off"]
+    flash, without = result[FLASH], result[ABLATIONS[0]]
     ratio = flash["yield over full"]
     off, off_without = (abs(each["yield over full"]["value"] - 1) for each in (flash, without))
     nulls, nulls_without = ([each["W1"][name]["in nulls"] for name in REQUIRED] for each in (flash, without))
@@ -99,6 +100,7 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=1, help="of production and simulator; flash learned from ttbar only"
     )
+    parser.add_argument("--folds", type=int, default=5, help="throws of every event by flash")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--runs", type=Path, default=Path("runs-flash-event-level"))
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/flash_event_level.json"))
@@ -109,13 +111,16 @@ def main() -> None:
     results = {}
     for key in arguments.process or ["vbf_hmm", "dy2j"]:
         files = [given[key]] if key in given else []
-        results[key] = measure(runs_of(catalogue.find(processes, key), files, settings, arguments.runs))
+        results[key] = measure(
+            runs_of(catalogue.find(processes, key), files, settings, arguments.folds, arguments.runs)
+        )
         print(key, results[key]["required"], flush=True)
     content = {
         "command": " ".join(["python", *sys.argv]),
         "provenance": provenance.describe(),
         "region": "SR ∪ SB",
         "replicas": REPLICAS,
+        "folds": arguments.folds,
         "processes": results,
     }
     write_json(arguments.output, content)
