@@ -73,7 +73,8 @@ def test_run_prints_the_cutflow_and_writes_the_run(tmp_path, nanoaod_file):
 def test_compare_writes_report_metrics_histograms_and_plots(tmp_path, nanoaod_file):
     catalogue = tmp_path / "my.toml"
     catalogue.write_text(f'[processes.toy]\nlabel = "Toy <b>&"\nfiles.full = ["{nanoaod_file}"]\n')
-    done = call(tmp_path, "compare", "full", "gen", "--process", "toy", "--catalogue", catalogue)
+    told = ("--process", "toy", "--catalogue", catalogue, "--objects", 0)
+    done = call(tmp_path, "compare", "full", "gen", *told)
     assert done.returncode == 0, done.stderr
     out = tmp_path / "comparison"
     assert {"report.html", "metrics.json", "histograms.json", "plots"} <= {p.name for p in out.iterdir()}

@@ -53,7 +53,7 @@ def test_a_run_says_what_scored_it(folder):
 def test_compare_announces_the_neutral_qgl(folder):
     done = call(
         folder, "compare", "full", "gen", "--process", "dy2j", "--catalogue", "my.toml", "--dnn", "model.onnx",
-        "--events", 300, "--runs", "few",
+        "--events", 300, "--runs", "few", "--objects", 0,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "gen has no QGL: every DNN score takes the neutral value 0.98" in done.stdout
