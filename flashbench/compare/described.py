@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flashbench.compare.pairing import PairedProcess
+from flashbench.compare.speed import speed_of
 
 if TYPE_CHECKING:
     from flashbench.results import RunResult
@@ -38,7 +39,7 @@ def _inputs(inputs: Sequence[dict[str, Any]]) -> str:
 
 
 def describe_simulators(processes: Sequence[PairedProcess]) -> list[dict[str, Any]]:
-    """Version, folds, seed and time of every run."""
+    """Version, folds, seed and speed of every run."""
     return [_simulator(paired.run) for process in processes for paired in process.all]
 
 
@@ -50,5 +51,5 @@ def _simulator(run: RunResult) -> dict[str, Any]:
         "version": run.manifest["simulator_version"],
         "folds": run.folds,
         "seed": run.manifest["seed"],
-        "simulate_seconds": run.manifest["timings"]["simulate"],
+        "events_per_second": speed_of(run).rate,
     }

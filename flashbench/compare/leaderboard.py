@@ -38,7 +38,8 @@ class Entry:
         score: mean over the plots of the metric, each over what it is between halves of the reference where known.
         worst: plot with the worst score, and that.
         yield_ratio, yield_error: in the signal region; None where undefined.
-        events_per_second: simulated events, folds included, over time in the simulator on the machine of the run.
+        events_per_second: from generated to reconstructed objects on one core of the machine of the run; None where it
+            is not known.
         file: where it is from.
     """
 
@@ -226,10 +227,8 @@ def _board(sample: Mapping[str, Any], definition: Mapping[str, Any], candidates:
 
 def _entry(candidate: _Candidate, scores: Mapping[Plot, float], worst_of: Callable[..., Plot]) -> Entry:
     facts, worst = candidate.facts, worst_of(scores, key=lambda plot: scores[plot])
-    seconds = facts["simulate_seconds"]
     return Entry(
         *(candidate.simulator, facts["version"], facts["seed"], float(np.mean(list(scores.values())))),
         *((worst, scores[worst]), *candidate.yields),
-        candidate.n_events * facts["folds"] / seconds if seconds else None,
-        candidate.path,
+        *(facts["events_per_second"], candidate.path),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -61,7 +62,14 @@ def test_the_score_is_the_mean_distance_over_that_of_halves(two):
     entry = rank(two).boards[0].entries[-1]
     assert entry.score == pytest.approx(sum(ratios) / len(ratios))
     assert entry.worst[1] == pytest.approx(max(ratios))
-    assert entry.events_per_second == pytest.approx(400 / MANIFEST["timings"]["simulate"])
+
+
+def test_the_speed_is_that_of_the_run_and_unknown_for_files_of_which_nobody_knows_it(two, tmp_path):
+    fast = make_run("good")
+    fast = replace(fast, manifest=fast.manifest | {"reads": "gen"})
+    path = write(tmp_path / "m.json", make_run("full"), fast)
+    assert rank([path]).boards[0].entries[0].events_per_second == pytest.approx(400 / MANIFEST["timings"]["simulate"])
+    assert {entry.events_per_second for entry in rank(two).boards[0].entries} == {None}
 
 
 def test_where_higher_is_better_the_highest_is_first_and_nothing_is_divided(two):
