@@ -97,10 +97,10 @@ def _worst(kind: Kind) -> Measure:
     return measure
 
 
-def _nulls(kind: Kind) -> Measure:
+def _halves(kind: Kind) -> Measure:
     def measure(result: ProcessResult, trained: ProcessResult | None) -> Number:
-        each = max(result.of(kind), key=lambda target: np.nan_to_num(target.in_nulls, nan=np.inf), default=None)
-        return Number(each.in_nulls, 1.0, which=each.name) if each else Number(_NAN)
+        each = max(result.of(kind), key=lambda target: np.nan_to_num(target.in_halves, nan=np.inf), default=None)
+        return Number(each.in_halves, 1.0, which=each.name) if each else Number(_NAN)
 
     return measure
 
@@ -162,7 +162,8 @@ REQUIREMENTS: Final = (
       for k in KINDS),
     *(Requirement(f"worst_w1_{_WORDS[k]}", f"Largest W₁ of a standardised target, {_WORDS[k]}", _worst(k), 0.03)
       for k in KINDS),
-    *(Requirement(f"worst_null_{_WORDS[k]}", f"Largest W₁ over its null, {_WORDS[k]}", _nulls(k), 3.0) for k in KINDS),
+    *(Requirement(f"worst_null_{_WORDS[k]}", f"Largest W₁ over that of halves of full, {_WORDS[k]}", _halves(k), 3.0)
+      for k in KINDS),
     *(Requirement(f"strays_{_WORDS[k]}", f"Objects off a target constant in full, {_WORDS[k]}", _strays(k), 0.01)
       for k in KINDS),
     *(Requirement(f"published_{k}_{name}", f"W₁ of {k}_{name}{' / gen pT' if name == 'pt' else ''}, prototype's",

@@ -101,6 +101,7 @@ def _target(target: TargetDistance) -> dict[str, Any]:
         "name": target.name,
         "wasserstein": target.distance,
         "null": target.null,
+        "halves": target.halves,
         "in_nulls": target.in_nulls,
         "spread": target.spread,
         "standardised": target.standardised,

@@ -41,6 +41,7 @@ class TargetDistance:
         full, simulated: objects on either side, of the simulator in all throws of the events.
         distance: W1 in the units of the target; NaN where a side has no objects.
         null: W1 of two independent full simulations of as many objects as were compared.
+        halves: W1 of two halves of full simulation, from which the null is scaled.
         spread: standard deviation of full simulation.
         strays: part of the simulated objects beyond the range of the full ones.
         published: W1 of the prototype, NaN if it is not known.
@@ -52,6 +53,7 @@ class TargetDistance:
     simulated: int
     distance: float
     null: float
+    halves: float
     spread: float
     strays: float
     published: float
@@ -76,6 +78,11 @@ class TargetDistance:
         """Distance over null; NaN for a constant target."""
         return self.distance / self.null if self.null else float("nan")
 
+    @property
+    def in_halves(self) -> float:
+        """Distance over that of two halves of full simulation; NaN for a constant target."""
+        return self.distance / self.halves if self.halves else float("nan")
+
 
 def target_distances(full: Side, thrown: Mapping[Kind, Matched]) -> tuple[TargetDistance, ...]:
     """Every target of jets and muons.
@@ -96,11 +103,12 @@ def _distance(kind: Kind, number: int, full: Matched, simulated: Matched, n_even
     name = full.features[number].name
     want, got = full.targets[:, number], simulated.targets[:, number]
     spread = float(np.std(want)) if len(want) else float("nan")
-    scale = null_scale(len(want), len(got))
-    null = scale * mean_of_halves(full, n_events, lambda one, two: wasserstein(want[one], want[two]))
+    halved = mean_of_halves(full, n_events, lambda one, two: wasserstein(want[one], want[two]))
+    null = null_scale(len(want), len(got)) * halved
     distance = wasserstein(want, got) if len(want) and len(got) else float("nan")
     published = PUBLISHED.get((kind, name), float("nan"))
-    return TargetDistance(kind, name, len(want), len(got), distance, null, spread, _strays(want, got), published)
+    sizes = len(want), len(got)
+    return TargetDistance(kind, name, *sizes, distance, null, halved, spread, _strays(want, got), published)
 
 
 def _strays(full: FloatArray, simulated: FloatArray) -> float:
