@@ -26,6 +26,7 @@ def train(
     ),
     events: Annotated[int | None, typer.Option(min=1, help="Events to learn from. Default: all.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs. Default: as FlashSim's recipe.")] = None,
+    share: Annotated[float, typer.Option(min=0, help="Of the recipe's optimiser steps, where --epochs is absent.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Seed.")] = 1,
 ) -> None:
     """Train jets and muons; the other networks are those of FlashSim.
@@ -42,5 +43,6 @@ def train(
         loss = epoch.validation[TOTAL]
         typer.echo(f"{part}: epoch {epoch.epoch + 1} of {epoch.epochs}, validation {loss:.4f}, {epoch.seconds:.0f} s")
 
-    train_all(input_, flash, out, FlashRecipe(events=events, epochs=epochs, seed=seed), report)
+    steps = {part: max(1, round(share * number)) for part, number in FlashRecipe().steps.items()}
+    train_all(input_, flash, out, FlashRecipe(events=events, epochs=epochs, seed=seed, steps=steps), report)
     typer.echo(f"weights in {out}; use them with FLASHBENCH_FLOWMATCH_WEIGHTS={out}")
