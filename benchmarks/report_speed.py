@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--sim", nargs="+", default=["full", "fast", "flash", "refined", "gen"])
     parser.add_argument("--observables", type=int, default=20)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="folder of the comparison; by default it is thrown away")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     # Scores last in the list are compared too: a fit needs them.
@@ -43,7 +44,7 @@ def main() -> None:
     read = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, patch("flashbench.analysis.all_observables", lambda: chosen):
         roles = Roles.of([known[process] for process in options.process])
-        made = compare(runs, Path(folder), roles=roles, workers=options.workers)
+        made = compare(runs, options.keep or Path(folder), roles=roles, workers=options.workers)
         ended = time.perf_counter()
         result = {
             "command": " ".join(["python", *sys.argv]),

@@ -98,7 +98,7 @@ def compare(
             found without.
         remarks: sentences for the report.
         progress: called with figures done and in all.
-        workers: processes that draw figures. More than 1 starts new interpreters: guard a script's main code
+        workers: processes that measure and draw. More than 1 starts new interpreters: guard a script's main code
             by
             `if __name__ == "__main__"`.
 
@@ -109,13 +109,14 @@ def compare(
     """
     from flashbench import __version__
     from flashbench.analysis import all_observables
-    from flashbench.compare import histograms, metrics
+    from flashbench.compare import metrics
     from flashbench.compare.appendix import find_appendices
     from flashbench.compare.discriminator import neutralise, tabulated
     from flashbench.compare.documents import HistogramDocument
     from flashbench.compare.gallery import draw_any, split, studies
     from flashbench.compare.pairing import pair_runs
-    from flashbench.compare.plots import drawing_of, save_figures
+    from flashbench.compare.plots import save_figures
+    from flashbench.compare.processing import measure_processes
     from flashbench.compare.report import render
     from flashbench.compare.strength import fit_comparison
     from flashbench.compare.verdict import judge
@@ -124,14 +125,12 @@ def compare(
 
     runs, notes = neutralise(runs)
     processes = pair_runs(runs, reference)
-    records: list[MetricRecord] = []
-    drawings, document = [], HistogramDocument()
-    for process in processes:
-        observables = tabulated([paired.run for paired in process.all], all_observables())
-        overlays, yields = histograms.fill(process, observables, REPLICAS)
-        records += metrics.measure(overlays, yields)
-        drawings += [drawing_of(overlay) for overlay in overlays]
-        document.add(overlays)
+    observables = [tabulated([paired.run for paired in each.all], all_observables()) for each in processes]
+    measured = list(measure_processes(processes, observables, workers))
+    records = [record for each in measured for record in each.records]
+    drawings = [drawing for each in measured for drawing in each.drawings]
+    document = HistogramDocument()
+    document.content["histograms"] = {each.process: each.histograms for each in measured}
     shown = [*drawings, *studies(processes, roles)]
     pictures, more = split(save_figures(shown, out / "plots", draw_any, workers=workers, progress=progress))
     write_json(out / "metrics.json", metrics.to_document(records, processes, version=__version__, replicas=REPLICAS))

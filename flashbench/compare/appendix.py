@@ -14,6 +14,8 @@ from flashbench.errors import InputError
 
 Cells = tuple[str, ...]
 
+_DOCUMENTS: Final = ("fit.json", "upsampling.json", "event.json", "systematics.json")
+
 
 @dataclass(frozen=True, slots=True)
 class Appendix:
@@ -150,7 +152,7 @@ def find_appendices(out: Path, include: Sequence[Path] = ()) -> tuple[Appendix, 
 
 def _read(folder: Path, first: int) -> Iterator[Appendix]:
     number = first
-    for path in sorted(folder.glob("*.json")):
+    for path in filter(Path.is_file, (folder / name for name in _DOCUMENTS)):
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
             kind = _KINDS.get(document.get("schema", "")) if isinstance(document, dict) else None

@@ -161,3 +161,17 @@ def test_a_refused_comparison_writes_nothing(tmp_path):
     with pytest.raises(RunError, match="differ in events"):
         compare([make_run("full"), make_run("gen", events=300)], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_processes_measured_beside_each_other_give_the_same_numbers():
+    from flashbench.compare.pairing import pair_runs
+    from flashbench.compare.processing import measure_processes
+
+    runs = [make_run(name, events=200, process=process) for process in ("a", "b") for name in ("full", "gen")]
+    processes, observables = pair_runs(runs), [[flashbench.analysis.find_observable("jet1_pt")]] * 2
+    one, two = (list(measure_processes(processes, observables, workers)) for workers in (1, 2))
+    assert [each.records for each in one] == [each.records for each in two]
+    assert [each.histograms for each in one] == [each.histograms for each in two]
+    assert [drawing.name for each in two for drawing in each.drawings] == [
+        f"{process}-{region}-jet1_pt" for process in ("a", "b") for region in ("all", "PreSel")
+    ]

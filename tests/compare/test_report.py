@@ -46,7 +46,8 @@ def timed(run, reads, *inputs):
     """The run with the manifest that an engine would have written."""
     command = ["/usr/bin/flashbench", "run", "--sim", run.simulator]
     facts = {"timings": TIMINGS, "reads": reads, "command": command, "cross_section_pb": 1e-3 * len(run.process) ** 3}
-    return replace(run, manifest={**run.manifest, **facts, "inputs": [{"path": str(path)} for path in inputs]})
+    files = [{"path": str(path), "uuid": "u", "sha256": "0" * 64} for path in inputs] or run.manifest["inputs"]
+    return replace(run, manifest={**run.manifest, **facts, "inputs": files})
 
 
 @pytest.fixture(scope="module")
