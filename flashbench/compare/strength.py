@@ -74,7 +74,7 @@ def fit_comparison(
     try:
         fit(chosen, plan, out / FOLDER, facts={"of_runs": digest}, progress=progress)
     except FlashbenchError as error:
-        return Fitted(reason=f"{error}; take more events")
+        return Fitted(reason=f"{error}; take more events, or give wider bins to flashbench fit")
     return Fitted.of(json.loads(path.read_text(encoding="utf-8")))
 
 
