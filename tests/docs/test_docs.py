@@ -85,7 +85,8 @@ def test_a_block_that_is_not_run_says_why(page):
 def test_links_of_the_readme_lead_somewhere():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
-    assert links
+    links += re.findall(r'<img src="([^"]+)"', text)
+    assert len(links) > 10
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
