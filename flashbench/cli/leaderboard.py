@@ -66,10 +66,10 @@ def _table(board: Board) -> Table:
     title = f"{board.label}: {board.metric}, N = {board.n_events:,} generated events, reference {board.reference}"
     table = Table(title=Text(title), title_justify="left")
     for column in ("", "simulator", "version"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for column in ("score", "worst", "SR yield ratio", "events/s"):
-        table.add_column(column, justify="right")
-    table.add_column("file")
+        table.add_column(column, justify="right", overflow="fold")
+    table.add_column("file", overflow="fold")
     for place, entry in enumerate(board.entries, start=1):
         (region, observable), worst = entry.worst
         speed = MISSING if entry.events_per_second is None else f"{entry.events_per_second:,.0f}"
