@@ -12,8 +12,8 @@ from typing import Final
 BUDGET: Final = 13_500_000
 """Bytes of all figures in a page; the rest of 15 MB is for tables."""
 
-_LEAST: Final = 0.5  # of the side of a figure
-_COLOURS: Final = 48
+_LEAST: Final = 0.4  # of the side of a figure
+_COLOURS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class Inlined:
 
 
 def inline(pictures: Sequence[Path], budget: int = BUDGET) -> list[Inlined]:
-    """Pictures as they are where they fit into the budget, else scaled so that they do, to half their size at least."""
+    """Pictures as they are where they fit into the budget, else scaled to fit, to two fifths of their side at least."""
     from PIL import Image
 
     contents = [path.read_bytes() for path in pictures]
     encoded = sum(len(content) for content in contents) * 4 / 3
-    scale = 1.0 if encoded <= budget else max(_LEAST, 0.9 * (budget / encoded) ** 0.75)  # of the side, as measured
+    scale = 1.0 if encoded <= budget else max(_LEAST, 0.74 * (budget / encoded) ** 0.75)  # of the side, as measured
     found = []
     for content in contents:
         with Image.open(BytesIO(content)) as image:
