@@ -80,7 +80,6 @@ def draw_migration(study: MigrationStudy) -> Figure:
     figure = canvas(2.3 + 3.7 * number, 5.2)
     grid = {"left": 1.75 / (2.3 + 3.7 * number), "right": 0.985, "top": 0.86, "bottom": 0.24, "wspace": 0.1}
     panels = figure.subplots(1, number, squeeze=False, gridspec_kw=grid)[0]
-    look = looks(list(study.parts))
     for column, (axes, (name, parts)) in enumerate(zip(panels, study.parts.items(), strict=True)):
         axes.imshow(np.nan_to_num(parts), cmap="Blues", vmin=0, vmax=1, aspect="auto")
         for (row, to), part in np.ndenumerate(parts):
@@ -100,7 +99,7 @@ def draw_migration(study: MigrationStudy) -> Figure:
             "fontweight": "bold",
         }
         label = shortened(study.labels[name], 30, 1)[0]
-        axes.text(0.0, 1.02, label, color=look[name].colour, **where).set_parse_math(False)
+        axes.text(0.0, 1.02, label, **where).set_parse_math(False)
         axes.set_xlabel(f"ends in {shortened(name, 18, 1)[0]}", loc="center", fontsize=13).set_parse_math(False)
     label = panels[0].set_ylabel(f"ends in {shortened(study.reference, 18, 1)[0]}, events", loc="center", fontsize=13)
     label.set_parse_math(False)

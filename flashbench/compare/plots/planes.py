@@ -60,7 +60,6 @@ def draw_correlations(study: CorrelationStudy) -> Figure:
     first = next(iter(study.matrices))
     away = [study.matrices[name] - study.matrices[first] for name in study.distances]
     largest = max((float(np.nanmax(np.abs(each))) for each in away if np.isfinite(each).any()), default=0.0) or 1.0
-    look = looks(list(study.distances))
     for column, (axes, (name, matrix)) in enumerate(zip(panels, study.matrices.items(), strict=True)):
         is_first = name == first
         shown = matrix if is_first else matrix - study.matrices[first]
@@ -80,9 +79,8 @@ def draw_correlations(study: CorrelationStudy) -> Figure:
         words = f"{label}, %" if is_first else f"{label} − {shortened(first, 12, 1)[0]}, %"
         if not is_first and np.isfinite(study.distances[name]):
             words += f"\nrms difference {100 * study.distances[name]:.1f} %"
-        colour = REFERENCE.colour if is_first else look[name].colour
         where: dict[str, Any] = {"transform": axes.transAxes, "ha": "left", "va": "bottom", "fontsize": 12.5}
-        axes.text(0.0, 1.015, words, color=colour, fontweight="bold", **where).set_parse_math(False)
+        axes.text(0.0, 1.015, words, fontweight="bold", **where).set_parse_math(False)
     head = shortened(f"{study.process_label}: {study.region_label}", 26 * number, 1)[0]
     figure.text(0.01, 0.99, head, va="top", fontsize=12.5).set_parse_math(False)
     if not np.isfinite(study.matrices[first]).any():
