@@ -133,7 +133,7 @@ def activity(jets: Flat, muons: Flat) -> Columns:
 
     return {
         "event_ht": total(np.where(hard, hadronic, 0.0)),
-        "event_soft": total(jet & ~hard),
+        "event_soft": total((jet & ~hard).astype(np.float64)),
         "event_width": total(jet * jets["mass"]) / np.maximum(total(jet * jets["pt"]), 1.0),
     }
 

@@ -152,10 +152,10 @@ def with_sum_of(before: FloatArray, after: FloatArray) -> FloatArray:
     Returns:
         `after` with another B, in [0, 1].
     """
-    factors = []
+    factors: list[FloatArray] = []
     for values in (before, after):
         scores = np.clip(values[:, _COLUMNS], *SCORE_RANGE)
-        factors.append(probability_sum(1.0, scores[:, 1], scores[:, 2]))
+        factors.append(probability_sum(np.ones(len(values)), scores[:, 1], scores[:, 2]))
     out = after.copy()
     out[:, _COLUMNS[0]] = np.clip(before[:, _COLUMNS[0]] * (factors[0] / factors[1]), 0.0, 1.0)
     return out
