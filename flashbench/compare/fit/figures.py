@@ -143,6 +143,9 @@ def draw_post_fit(shown: PostFit) -> Figure:
                 0.0, 1.015, words, transform=main.transAxes, va="bottom", fontsize=13.5, fontweight="bold"
             )
             title.set_parse_math(False)
+            legend = main.legend(loc="upper right", fontsize=11, alignment="left")  # the sideband is too narrow for one
+            for text in legend.get_texts():
+                text.set_parse_math(text.get_text().count("$") % 2 == 0)
             main.set_ylabel("Events / bin")
             ratio.set_ylabel("Data / fit", loc="center", fontsize=14)
     return figure
@@ -180,9 +183,6 @@ def _draw_channel(
     main.set_yscale("log")
     least = min(float(below.min()), max(float(np.abs(fitted).min()), 1e-2))
     main.set_ylim(least / 3, float(data.max()) * 300)
-    legend = main.legend(loc="upper right", fontsize=11, alignment="left")
-    for text in legend.get_texts():
-        text.set_parse_math(text.get_text().count("$") % 2 == 0)
     relative = error / below
     ratio.fill_between(bins, _closed(1 - relative), _closed(1 + relative), **band)
     ratio.errorbar(centres, data / below, yerr=np.sqrt(data) / below, **points)
