@@ -14,7 +14,7 @@ PROCESSES: Final = ("vbf_hmm", "dy2j")
 
 
 def demo(
-    events: Annotated[int, typer.Option(min=1, help="Generator events a process; produced in thousands.")] = 2000,
+    events: Annotated[int, typer.Option(min=1, help="Generator events a process; produced in thousands.")] = 1000,
     seed: Seed = 1,
     workers: Workers = 2,
     out: Annotated[Path, typer.Option(help="Folder of report, metrics, histograms and plots.")] = Path("comparison"),
@@ -24,7 +24,7 @@ def demo(
     """Produce small samples and compare every simulator there is with full simulation, on signal and one background.
 
     Needs no files. Simulators that cannot run here are left out, and it says why. After an interruption the same
-    command goes on from there. 2,000 events show how things work; to tell simulators apart takes more.
+    command goes on from there. 1,000 events show how things work; to tell simulators apart takes more.
 
     Examples:
 
