@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import torch
@@ -20,8 +20,12 @@ from flashbench.training.loop import TOTAL, LoopConfig, Progress, fit
 
 _VALIDATION_SHARE = 0.05
 _VALIDATION_ROWS = 50_000  # at most
-_CALIBRATION_ROWS = 300_000  # at least
 _CHUNK = 2048
+
+CALIBRATION_ROWS: Final = 300_000
+"""Draws that a model is calibrated with, at least."""
+
+M = TypeVar("M", bound=FlowModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,30 @@ class FlowSettings:
     hidden: int = 64
     bins: int = 8
     tail: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Objects of one kind, ready to train on; rows in a random order.
+
+    Attributes:
+        targets: shape (rows, targets).
+        conditions: raw, shape (rows, conditions).
+        latent: Gaussianised targets, shape (rows, targets).
+        held_out: first rows, that validate.
+    """
+
+    targets: FloatArray
+    conditions: FloatArray
+    rank: RankGaussian
+    standardise: Standardise
+    latent: Float32Array
+    held_out: int
+
+    @property
+    def inputs(self) -> Float32Array:
+        """Standardised conditions, shape (rows, inputs)."""
+        return self.standardise.forward(self.conditions)
 
 
 class FlowTask:
@@ -98,16 +126,10 @@ def train_flow(  # noqa: PLR0917 - two matrices, what their columns are, and thr
         SchemaError: fewer than 100 rows, or shapes or values do not fit.
         RunError: `out` holds another training, or the loss is not finite.
     """
-    rows = len(targets)
-    if rows < 100 or len(conditions) != rows:
-        raise SchemaError("train_flow", "all", f"{rows} targets, {len(conditions)} conditions; at least 100 of each")
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(rows)
-    targets, conditions = targets[order], conditions[order]
-    rank, standardise = RankGaussian.fit(targets, target_features), Standardise.fit(conditions, condition_features)
+    sample = prepare(targets, conditions, target_features, condition_features, np.random.default_rng(seed))
     config = FlowConfig(
         targets=targets.shape[1],
-        conditions=standardise.inputs,
+        conditions=sample.standardise.inputs,
         layers=settings.layers,
         blocks=settings.blocks,
         hidden=settings.hidden,
@@ -116,27 +138,53 @@ def train_flow(  # noqa: PLR0917 - two matrices, what their columns are, and thr
         seed=seed,
     )
     model = build(config)
+    fit(FlowTask(model, sample.latent, sample.inputs, sample.held_out), loop, out, progress, seed)
+    return calibrate(FlowModel(config, model, sample.standardise, sample.rank), sample, np.random.default_rng(seed))
+
+
+def prepare(
+    targets: FloatArray,
+    conditions: FloatArray,
+    target_features: Sequence[Feature],
+    condition_features: Sequence[Feature],
+    rng: np.random.Generator,
+) -> Prepared:
+    """Shuffle the rows, learn their transforms and apply them.
+
+    Args:
+        targets: target columns, shape (rows, targets).
+        conditions: raw condition columns of the same rows, shape (rows, conditions).
+        target_features, condition_features: one a column.
+        rng: of the order, and of where an atom is put.
+
+    Raises:
+        SchemaError: fewer than 100 rows, or shapes or values do not fit.
+    """
+    rows = len(targets)
+    if rows < 100 or len(conditions) != rows:
+        raise SchemaError("training", "all", f"{rows} targets, {len(conditions)} conditions; at least 100 of each")
+    order = rng.permutation(rows)
+    targets, conditions = targets[order], conditions[order]
+    rank, standardise = RankGaussian.fit(targets, target_features), Standardise.fit(conditions, condition_features)
     latent = rank.forward(targets, rng.random(targets.shape))
     held_out = min(_VALIDATION_ROWS, max(1, int(_VALIDATION_SHARE * rows)))
-    fit(FlowTask(model, latent, standardise.forward(conditions), held_out), loop, out, progress, seed)
-    trained = FlowModel(config, model, standardise, rank)
-    repeated = np.repeat(conditions, -(-_CALIBRATION_ROWS // rows), axis=0)
-    return _calibrated(trained, repeated, latent, targets, np.random.default_rng(seed))
+    return Prepared(targets, conditions, rank, standardise, latent, held_out)
 
 
-def _calibrated(
-    model: FlowModel, conditions: FloatArray, latent: Float32Array, targets: FloatArray, rng: np.random.Generator
-) -> FlowModel:
+def calibrate(model: M, sample: Prepared, rng: np.random.Generator, rows: int = CALIBRATION_ROWS) -> M:
     """The model with target distributions of the training sample, for objects that a file holds.
 
     Args:
-        conditions: to draw for, those of the training sample or a multiple of them.
-        latent, targets: of the training sample.
+        model: trained on `sample`.
+        sample: from `prepare`.
+        rng: of the draws.
+        rows: at least so many draws; the conditions of the sample are repeated.
     """
+    conditions = np.repeat(sample.conditions, -(-rows // len(sample.conditions)), axis=0)
     drawn = model.latent(conditions, rng)
-    first = model.calibrated(drawn, latent, targets)
+    first = model.calibrated(drawn, sample.latent, sample.targets)
     for _ in range(REDRAWS):
         again = np.flatnonzero(~first.stored(first.rank.inverse(drawn), conditions))
         if len(again):
             drawn[again] = model.latent(conditions[again], rng)
-    return model.calibrated(drawn, latent, targets)
+    return model.calibrated(drawn, sample.latent, sample.targets)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import torch
@@ -78,7 +79,7 @@ class FlowModel:
         rng.standard_normal(dtype=np.float32, out=noise)
 
         def work(block: slice) -> None:
-            latent = self._fast.block(noise[block], self.standardise.forward(conditions[block]))
+            latent = self.draw(noise[block], self.standardise.forward(conditions[block]))
             out[block] = self.rank.inverse(latent)
 
         in_blocks(rows, threads, work)
@@ -121,15 +122,31 @@ class FlowModel:
         """Rows whose condition `name` is one that an object of the training sample had; shape (rows,)."""
         return self.standardise.within(conditions, name)
 
-    def calibrated(self, drawn: Float32Array, latent: Float32Array, values: FloatArray) -> FlowModel:
+    def calibrated(self, drawn: Float32Array, latent: Float32Array, values: FloatArray) -> Self:
         """The same flow with its transform calibrated, see `RankGaussian.calibrated`."""
-        rank = self.rank.calibrated(drawn, latent, values)
-        return FlowModel(self.config, self.flow, self.standardise, rank)
+        model = copy(self)
+        model.rank = self.rank.calibrated(drawn, latent, values)
+        return model
 
     def latent(self, conditions: FloatArray, rng: np.random.Generator) -> Float32Array:
         """What the flow alone draws, before the targets' distributions are put on; shape (rows, targets)."""
         noise = rng.standard_normal((len(conditions), len(self.targets)), np.float32)
-        return self._fast.sample(noise, self.standardise.forward(conditions))
+        inputs, out = self.standardise.forward(conditions), np.empty_like(noise)
+
+        def work(block: slice) -> None:
+            out[block] = self.draw(noise[block], inputs[block])
+
+        in_blocks(len(out), 1, work)
+        return out
+
+    def draw(self, noise: Float32Array, inputs: Float32Array) -> Float32Array:
+        """At most one block of noise and inputs to latents; all that another kind of flow has to replace.
+
+        Args:
+            noise: shape (rows, targets).
+            inputs: standardised conditions, shape (rows, inputs).
+        """
+        return self._fast.block(noise, inputs)
 
     def outside(self, conditions: FloatArray) -> dict[str, int]:
         """Rows of each condition beyond its training range, where there are any."""
@@ -163,8 +180,8 @@ class FlowModel:
         flow = build(config)
         state = {name.removeprefix(_FLOW): a for name, a in tensors.items() if name.startswith(_FLOW)}
         flow.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
-        rank = RankGaussian.from_tensors(tensors, _pick(targets, metadata["targets"], directory))
-        standardise = Standardise.from_tensors(tensors, _pick(conditions, metadata["conditions"], directory))
+        rank = RankGaussian.from_tensors(tensors, features_named(targets, metadata["targets"], directory))
+        standardise = Standardise.from_tensors(tensors, features_named(conditions, metadata["conditions"], directory))
         return cls(config, flow, standardise, rank, compile)
 
 
@@ -172,7 +189,12 @@ def _names(features: Sequence[Feature]) -> list[str]:
     return [f.name for f in features]
 
 
-def _pick(features: Sequence[Feature], names: Sequence[str], directory: Path) -> list[Feature]:
+def features_named(features: Sequence[Feature], names: Sequence[str], directory: Path) -> list[Feature]:
+    """Features in the order of the names that weights were stored with.
+
+    Raises:
+        PluginError: a name is unknown.
+    """
     known = {f.name: f for f in features}
     missing = [name for name in names if name not in known]
     if missing:

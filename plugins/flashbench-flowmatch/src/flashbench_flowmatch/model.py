@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from flashbench.errors import PluginError, SchemaError
+from flashbench.errors import PluginError
 from flashbench.simulators.flash import weights
-from flashbench.simulators.flash.features import Feature, FloatArray
-from flashbench.simulators.flash.flow import BLOCK, in_blocks, one_core
-from flashbench.simulators.flash.model import FlowModel
+from flashbench.simulators.flash.features import Feature
+from flashbench.simulators.flash.flow import BLOCK, one_core
+from flashbench.simulators.flash.model import FlowModel, features_named
 from flashbench.simulators.flash.transforms import RankGaussian, Standardise
 from flashbench_flowmatch.velocity import Velocity, VelocityConfig, integrate
 
@@ -49,50 +49,14 @@ class FlowMatchModel(FlowModel):
         """How it samples."""
         return "eager"
 
-    def generate(self, conditions: FloatArray, rng: np.random.Generator, threads: int = 1) -> FloatArray:
-        """One draw of the targets for every row; see `FlowModel.generate`.
-
-        Raises:
-            SchemaError: the number of columns does not fit.
-        """
-        rows = len(conditions)
-        if conditions.ndim != 2 or conditions.shape[1] != len(self.conditions):
-            problem = f"shape {conditions.shape} does not fit {len(self.conditions)} conditions"
-            raise SchemaError("FlowMatchModel.generate", "conditions", problem)
-        out = np.empty((rows, len(self.targets)))
-        noise = rng.standard_normal((-(-rows // BLOCK) * BLOCK, len(self.targets)), np.float32)
-
-        def work(block: slice) -> None:
-            latent = self._block(noise[block.start : block.start + BLOCK], conditions[block])
-            out[block] = self.rank.inverse(latent)
-
-        in_blocks(rows, threads, work)
-        return out
-
-    def latent(self, conditions: FloatArray, rng: np.random.Generator) -> Float32Array:
-        """What the flow alone draws, before the targets' distributions are put on; shape (rows, targets)."""
-        out = np.empty((len(conditions), len(self.targets)), np.float32)
-        noise = rng.standard_normal((-(-len(out) // BLOCK) * BLOCK, out.shape[1]), np.float32)
-
-        def work(block: slice) -> None:
-            out[block] = self._block(noise[block.start : block.start + BLOCK], conditions[block])
-
-        in_blocks(len(out), 1, work)
-        return out
-
-    def _block(self, noise: Float32Array, conditions: FloatArray) -> Float32Array:
+    def draw(self, noise: Float32Array, inputs: Float32Array) -> Float32Array:
         """At most one block, padded to a whole one: a row's result is its own."""
-        inputs = np.zeros((BLOCK, self.standardise.inputs), np.float32)
-        inputs[: len(conditions)] = self.standardise.forward(conditions)
+        missing = ((0, BLOCK - len(noise)), (0, 0))
+        x, c = (torch.from_numpy(np.pad(each, missing).astype(np.float32)) for each in (noise, inputs))
         with torch.inference_mode(), one_core():
-            drawn = integrate(self.velocity, torch.from_numpy(noise), torch.from_numpy(inputs), self.steps)
-        latent: Float32Array = drawn.numpy()[: len(conditions)]
+            drawn = integrate(self.velocity, x, c, self.steps)
+        latent: Float32Array = drawn.numpy()[: len(noise)]
         return latent
-
-    def calibrated(self, drawn: Float32Array, latent: Float32Array, values: FloatArray) -> FlowMatchModel:
-        """The same flow with its transform calibrated, see `RankGaussian.calibrated`."""
-        rank = self.rank.calibrated(drawn, latent, values)
-        return FlowMatchModel(self.config, self.velocity, self.standardise, rank, self.steps)
 
     def save(self, directory: Path, metadata: Mapping[str, Any]) -> str:
         """Write the weights; returns their SHA-256."""
@@ -124,14 +88,6 @@ class FlowMatchModel(FlowModel):
         velocity = Velocity(config)
         state = {n.removeprefix(_VELOCITY): torch.from_numpy(a) for n, a in tensors.items() if n.startswith(_VELOCITY)}
         velocity.load_state_dict(state)
-        rank = RankGaussian.from_tensors(tensors, _pick(targets, metadata["targets"], directory))
-        standardise = Standardise.from_tensors(tensors, _pick(conditions, metadata["conditions"], directory))
+        rank = RankGaussian.from_tensors(tensors, features_named(targets, metadata["targets"], directory))
+        standardise = Standardise.from_tensors(tensors, features_named(conditions, metadata["conditions"], directory))
         return cls(config, velocity, standardise, rank, steps or metadata["steps"])
-
-
-def _pick(features: Sequence[Feature], names: Sequence[str], directory: Path) -> list[Feature]:
-    known = {f.name: f for f in features}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise PluginError(str(directory), f"trained with unknown features: {', '.join(unknown)}", "train again")
-    return [known[name] for name in names]

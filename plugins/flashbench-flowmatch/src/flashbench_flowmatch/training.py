@@ -11,20 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flashbench.errors import RunError, SchemaError
+from flashbench.errors import RunError
 from flashbench.simulators.flash.efficiency import ChargeFlip
 from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS, Feature, FloatArray
 from flashbench.simulators.flash.networks import MANIFEST, PARTS, read_manifest, write_manifest
-from flashbench.simulators.flash.transforms import Float32Array, RankGaussian, Standardise
+from flashbench.simulators.flash.transforms import Float32Array
 from flashbench.training.extraction import Objects, extract
+from flashbench.training.flow import calibrate, prepare
 from flashbench.training.loop import TOTAL, Epoch, LoopConfig, fit
 from flashbench.training.recipe import FlashRecipe
 from flashbench_flowmatch.model import STEPS, FlowMatchModel
 from flashbench_flowmatch.velocity import Velocity, VelocityConfig
 
 OWN: Final = ("jets", "muons")  # the networks that are not FlashSim's
-_VALIDATION_SHARE: Final = 0.05
-_VALIDATION_ROWS: Final = 50_000  # at most
 _CALIBRATION_ROWS: Final = 100_000  # at least
 
 Progress = Callable[[str, Epoch], None]
@@ -101,22 +100,12 @@ def train_match(  # noqa: PLR0917 - two matrices, what their columns are, and ho
         SchemaError: fewer than 100 rows, or shapes or values do not fit.
         RunError: `out` holds another training, or the loss is not finite.
     """
-    rows = len(targets)
-    if rows < 100 or len(conditions) != rows:
-        raise SchemaError("train_match", "all", f"{rows} targets, {len(conditions)} conditions; at least 100 of each")
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(rows)
-    targets, conditions = targets[order], conditions[order]
-    rank, standardise = RankGaussian.fit(targets, target_features), Standardise.fit(conditions, condition_features)
-    config = VelocityConfig(targets.shape[1], standardise.inputs, hidden, blocks, seed)
+    sample = prepare(targets, conditions, target_features, condition_features, np.random.default_rng(seed))
+    config = VelocityConfig(targets.shape[1], sample.standardise.inputs, hidden, blocks, seed)
     velocity = Velocity(config)
-    latent = rank.forward(targets, rng.random(targets.shape))
-    held_out = min(_VALIDATION_ROWS, max(1, int(_VALIDATION_SHARE * rows)))
-    fit(MatchTask(velocity, latent, standardise.forward(conditions), held_out), loop, out, progress, seed)
-    trained = FlowMatchModel(config, velocity, standardise, rank, steps)
-    repeated = np.repeat(conditions, -(-_CALIBRATION_ROWS // rows), axis=0)
-    drawn = trained.latent(repeated, np.random.default_rng([seed, 1]))
-    return trained.calibrated(drawn, latent, targets)
+    fit(MatchTask(velocity, sample.latent, sample.inputs, sample.held_out), loop, out, progress, seed)
+    trained = FlowMatchModel(config, velocity, sample.standardise, sample.rank, steps)
+    return calibrate(trained, sample, np.random.default_rng([seed, 1]), _CALIBRATION_ROWS)
 
 
 def train(
