@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Final, TypeAlias
 
-import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,9 +19,9 @@ from flashbench.compare.planes import ContourStudy, CorrelationStudy, smooth_lev
 from flashbench.compare.plots.caption import Caption
 from flashbench.compare.plots.style import REFERENCE, Look, looks
 from flashbench.errors import InputError, StatisticsError
-from flashbench.events import RECO_BRANCHES, Tier
+from flashbench.events import Tier
 from flashbench.nanoaod import expand, load_block, open_source, plan_blocks
-from flashbench.simulators import Simulator, check_output
+from flashbench.simulators import Simulator
 from flashbench.stats import RocCurve, correlation_matrix, matrix_distance, wasserstein
 from flashbench.validation import jets, muons
 from flashbench.validation.flash.planes import PLANES, Plane
@@ -30,6 +29,7 @@ from flashbench.validation.flash.quantities import PROFILES
 from flashbench.validation.measures import Distribution, Measured, Quantity, Roc, measure, rate
 from flashbench.validation.objects import READ, TABLES, Objects, join, tables_of
 from flashbench.validation.selections import everything
+from flashbench.validation.simulated import replaced
 
 FloatArray = NDArray[np.float64]
 Progress: TypeAlias = Callable[[int, int], None]
@@ -160,7 +160,8 @@ def objects_of(
             loaded = load_block(block, tuple(dict.fromkeys(columns)))
             for name, made in readers.items():
                 stream = np.random.SeedSequence([seed, zlib.crc32(process.encode()), block.index])
-                output = _simulated(made, loaded.events, stream, f"simulator '{name}' on {block.where}")
+                rng = np.random.default_rng(stream)
+                output = replaced(made, loaded.events, rng, f"simulator '{name}' on {block.where}")
                 linked = tier is Tier.GEN or "Jet_genJetIdx" not in loaded.neutral
                 parts[name].append(tables_of(output, made.info.label, linked=linked))
                 done += len(block)
@@ -169,16 +170,6 @@ def objects_of(
     if not all(parts.values()):
         raise InputError(process, "no events for figures of objects")
     return tuple(Seen(name, simulators[name].info.label, _joined(each), branches[name]) for name, each in parts.items())
-
-
-def _simulated(made: Simulator, events: ak.Array, stream: np.random.SeedSequence, where: str) -> ak.Array:
-    """The events with the simulator's jets and muons in place of those of the file."""
-    kept = [field for field in events.fields if field not in ("Jet", "Muon")]
-    given = events[kept] if made.info.reads is Tier.GEN else events
-    output = check_output(
-        made.info, made.simulate(given, np.random.default_rng(stream)), len(events), where, RECO_BRANCHES
-    )
-    return ak.zip({**{field: events[field] for field in kept}, "Jet": output.Jet, "Muon": output.Muon}, depth_limit=1)
 
 
 def _joined(parts: Sequence[Objects]) -> Objects:

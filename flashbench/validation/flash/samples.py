@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 
 from flashbench.errors import InputError, RunError
 from flashbench.events import RECO_BRANCHES, Tier
-from flashbench.nanoaod import Loaded, Source, expand, load_block, open_source, plan_blocks
-from flashbench.simulators import Simulator, check_output
+from flashbench.nanoaod import Source, expand, load_block, open_source, plan_blocks
+from flashbench.simulators import Simulator
 from flashbench.simulators.flash import conditions as conditioning
 from flashbench.simulators.flash.fakes import fake_targets_for
 from flashbench.simulators.flash.features import Feature, targets_for
 from flashbench.training.extraction import LINKS, extract_block
 from flashbench.training.extraction import Objects as Extracted
 from flashbench.validation.objects import READ, TABLES, Objects, join, tables_of
+from flashbench.validation.simulated import replaced
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -154,12 +155,12 @@ def gather(
         loaded = load_block(block, READ)
         stream = np.random.SeedSequence([seed, zlib.crc32(process[0].encode()), block.index])
         where = f"simulator '{name}' on {block.where}"
-        output = _simulated(made, loaded, np.random.default_rng(stream), where)
+        output = replaced(made, loaded.events, np.random.default_rng(stream), where)
         parts["full"].append(_side("full", "Full simulation", loaded.events, held, LINKS[0] not in loaded.neutral))
         parts["simulated"].append(_side("simulated", made.info.label, output, held))
         first = sum(len(part.fakes) for part in parts["full"][:-1])
         for again in stream.spawn(throws - 1):
-            output = _simulated(made, loaded, np.random.default_rng(again), where)
+            output = replaced(made, loaded.events, np.random.default_rng(again), where)
             found = _side("simulated", made.info.label, output, held).matched
             more.append({kind: replace(each, event=each.event + first) for kind, each in found.items()})
         for what, number in loaded.repairs.items():
@@ -184,15 +185,6 @@ def _steps(total: int, progress: Progress | None) -> Iterator[None]:
         if progress is not None:
             progress(done, total)
         yield
-
-
-def _simulated(made: Simulator, loaded: Loaded, rng: np.random.Generator, where: str) -> ak.Array:
-    """The events with the simulator's jets and muons in place of those of the file."""
-    events = loaded.events
-    kept = [field for field in events.fields if field not in KINDS]
-    given = events[kept] if made.info.reads is Tier.GEN else events
-    output = check_output(made.info, made.simulate(given, rng), len(events), where, RECO_BRANCHES)
-    return ak.zip({**{field: events[field] for field in kept}, **{k: output[k] for k in KINDS}}, depth_limit=1)
 
 
 def _side(name: str, label: str, events: ak.Array, held: frozenset[str], linked: bool = True) -> Side:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from flashbench.errors import InputError, RunError
 from flashbench.events import IDENTITY, RECO_BRANCHES, Tier, columns
 from flashbench.nanoaod import Block, Source, expand, load_block, open_source, plan_blocks
-from flashbench.simulators import check_output
 from flashbench.simulators.refined import RefinedSimulator
 from flashbench.simulators.refined.variables import KINDS, Kind
 from flashbench.training.pairing import Found, columns_of, concatenate, find
+from flashbench.validation.simulated import replaced
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -127,10 +127,7 @@ def _fast_sides(block: Block, simulator: RefinedSimulator) -> dict[str, ak.Array
     wanted = dict.fromkeys((*columns(Tier.FAST), *simulator.info.needs, *columns_of(simulator.kinds)))
     events = load_block(block, tuple(wanted)).events
     where = f"simulator 'refined' on {block.where}"
-    raw = simulator.simulate(events, np.random.default_rng(0))
-    output = check_output(simulator.info, raw, len(events), where, _held(events))
-    kept = {field: events[field] for field in events.fields if field not in ("Muon", "Jet")}
-    return {"fast": events, "refined": ak.zip({**kept, "Muon": output.Muon, "Jet": output.Jet}, depth_limit=1)}
+    return {"fast": events, "refined": replaced(simulator, events, np.random.default_rng(0), where, _held(events))}
 
 
 def _held(events: ak.Array) -> tuple[str, ...]:
