@@ -47,7 +47,8 @@ def flash(
     Distance of every target with its null, a classifier test on targets and conditions, correlations, contours,
     response, b tagging, efficiencies and fakes; and whether each required number is reached. Events must not be those
     that the networks were trained on: the default seed is 2, training's is 1. With flash@N the distances of targets
-    take N throws of every event, which halves what chance adds to them; everything else takes the first.
+    take N throws of every event, which leaves them the chance of full simulation alone; everything else takes the
+    first.
 
     Examples:
 

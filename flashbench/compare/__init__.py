@@ -1,8 +1,7 @@
 """Runs in, a verdict out: metrics, histograms, figures and a page that compare simulators of the same events.
 
 What to use when: `compare` for everything, from `flashbench.results.load_run`; `write_histograms` for one
-run;
-`cutflow_table` and `comparison_table` for the terminal.
+run; `cutflow_table` and `comparison_table` for the terminal.
 """
 
 from __future__ import annotations
@@ -82,8 +81,7 @@ def compare(
     progress: Callable[[int, int], None] | None = None,
     workers: int = 1,
 ) -> Comparison:
-    """Compare the simulators of each process with a reference, and write metrics, histograms, figures and
-    report.
+    """Compare the simulators of each process with a reference, and write metrics, histograms, figures and report.
 
     Every file appears whole or not at all; figures come first and the report last. Where signal and a background are
     compared, the signal strength is fitted too, into `out/fit`.
@@ -98,8 +96,7 @@ def compare(
             found without.
         remarks: sentences for the report.
         progress: called with figures done and in all.
-        workers: processes that measure and draw. More than 1 starts new interpreters: guard a script's main code
-            by
+        workers: processes that measure and draw. More than 1 starts new interpreters: guard a script's main code by
             `if __name__ == "__main__"`.
 
     Raises:

@@ -146,10 +146,12 @@ def _shape(paired: Paired, observable: Observable, region: str) -> Shape:
 
 
 def _roc(pair: tuple[PairedProcess, PairedProcess]) -> RocStudy:
-    curves, areas, labels = {}, {}, {}
+    curves, areas, labels, negative = {}, {}, {}, False
     for one, two in _common(pair):
         labels[one.run.simulator] = one.run.simulator_label
-        signal, background = (_positive(*_entries(each, *SCORE)) for each in (one, two))
+        entries = [_entries(each, *SCORE) for each in (one, two)]
+        signal, background = (_positive(*each) for each in entries)
+        negative |= any(len(all_[0]) > len(kept[0]) for all_, kept in zip(entries, (signal, background), strict=True))
         try:
             curve = roc_curve(signal[0], background[0], signal[1], background[1])
             area = roc_area(signal[0], background[0], signal[1], background[1])
@@ -160,6 +162,8 @@ def _roc(pair: tuple[PairedProcess, PairedProcess]) -> RocStudy:
         areas[one.run.simulator] = area.value, area.error
     alt = f"ROC curve of the score in {SCORE[1]}, {pair[0].label} against {pair[1].label}, for {', '.join(labels)}"
     kind, label = f"roc-{pair[0].process}-{pair[1].process}", f"ROC: {pair[0].process} against {pair[1].process}"
+    if negative:
+        alt, label = f"{alt}; entries of negative weight left out", f"{label}, without negative weights"
     return RocStudy(
         Caption("", "separation", kind, label, alt),
         *(find_region(SCORE[1]).label, labels, (pair[0].label, pair[1].label), curves, areas),

@@ -21,6 +21,7 @@ from flashbench.compare.histograms import fill
 from flashbench.compare.pairing import pair_runs
 from flashbench.compare.plots import drawing_of
 from flashbench.compare.plots.style import applied
+from flashbench.compare.separation import RocStudy
 
 from .conftest import make_run
 
@@ -111,3 +112,16 @@ def test_a_simulator_that_is_the_reference_has_its_correlations_and_migrates_now
     diagonal = np.diagonal(migration.parts["copy"])
     np.testing.assert_allclose(diagonal[migration.events > 0], 1)
     assert correlation.distances["copy"] == 0
+
+
+@pytest.mark.parametrize(("negative", "told"), [(0.0, False), (0.2, True)])
+def test_a_roc_curve_without_its_negative_weights_says_so(negative, told):
+    runs = [
+        make_run(name, events=900, process=process, negative=negative if process == "vbf_hmm" else 0.0)
+        for process in ("vbf_hmm", "dy2j")
+        for name in ("full", "fast")
+    ]
+    (curve,) = (s for s in studies(pair_runs(runs), Roles("vbf_hmm", ("dy2j",))) if isinstance(s, RocStudy))
+    assert set(curve.curves) == {"full", "fast"}
+    assert ("without negative weights" in curve.caption.label) is told
+    assert ("negative weight left out" in curve.caption.alt) is told
