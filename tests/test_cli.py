@@ -1,47 +1,24 @@
-"""The command as a user types it: in a process of its own, exit code and all."""
+"""The command: what it prints and writes, and how it ends."""
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import uproot
 
+from command import COMMAND, call, one_line, refused, type_in
 from flashbench.nanoaod import write_events
 from samples import nanoaod_events
 
-COMMAND = Path(sys.executable).with_name("flashbench")
 VERBS = [
     *([], ["run"], ["compare"], ["simulators"], ["processes"], ["train", "flash"], ["validate", "flash"]),
     *(["upsample"], ["systematics"]),
     *(["samples"], *(["samples", verb] for verb in ("make", "list", "show", "validate"))),
 ]
-
-
-def call(folder, *arguments, **environment):
-    variables = {**os.environ, "COLUMNS": "200", "FLASHBENCH_CACHE": str(folder / "cache"), **environment}
-    return subprocess.run(
-        [COMMAND, *map(str, arguments)], cwd=folder, env=variables, capture_output=True, text=True, check=False
-    )
-
-
-def refused(done, *words):
-    assert done.returncode not in (0, -11), done.stdout
-    assert "Traceback" not in done.stderr
-    for word in words:
-        assert word in done.stderr
-    return done
-
-
-def one_line(done, *words):
-    refused(done, *words)
-    assert done.returncode == 1
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -53,7 +30,7 @@ def test_every_verb_explains_itself(tmp_path, verb):
 
 
 def test_version(tmp_path):
-    assert re.fullmatch(r"flashbench \d+\.\d+\.\d+\n", call(tmp_path, "--version").stdout)
+    assert re.fullmatch(r"flashbench \d+\.\d+\.\d+\n", type_in(tmp_path, "--version").stdout)
 
 
 def test_import_is_light():
@@ -62,7 +39,7 @@ def test_import_is_light():
 
 
 def test_run_prints_the_cutflow_and_writes_the_run(tmp_path, nanoaod_file):
-    done = call(tmp_path, "run", "--sim", "full", "--input", nanoaod_file)
+    done = type_in(tmp_path, "run", "--sim", "full", "--input", nanoaod_file)
     assert done.returncode == 0, done.stderr
     assert "opposite-charge pair" in done.stdout
     folder = tmp_path / "runs" / "events" / "full"
@@ -76,10 +53,14 @@ def test_compare_writes_report_metrics_histograms_and_plots(tmp_path, nanoaod_fi
     told = ("--process", "toy", "--catalogue", catalogue, "--objects", 0)
     done = call(tmp_path, "compare", "full", "gen", *told)
     assert done.returncode == 0, done.stderr
+    neutral = "gen has no QGL"
+    assert f"{neutral}: every DNN score takes the neutral value 0.98" in done.stdout
     out = tmp_path / "comparison"
     assert {"report.html", "metrics.json", "histograms.json", "plots"} <= {p.name for p in out.iterdir()}
     assert len(list((out / "plots").rglob("*.png"))) == len(list((out / "plots").rglob("*.pdf"))) > 10
     page = (out / "report.html").read_text()
+    assert {"toy-SR-dnn_atanh.png", "toy-PreSel-dnn_noqgl_atanh.pdf"} <= {p.name for p in (out / "plots").iterdir()}
+    assert neutral in page
     assert "Toy &lt;b&gt;&amp;" in page
     assert "Toy <b>" not in page
     metrics = json.loads((out / "metrics.json").read_text())
@@ -95,7 +76,7 @@ def test_listings_say_where_things_come_from(tmp_path):
 
 
 def test_missing_file(tmp_path):
-    one_line(call(tmp_path, "run", "--sim", "full", "--input", "none.root"), "none.root: no such file")
+    one_line(type_in(tmp_path, "run", "--sim", "full", "--input", "none.root"), "none.root: no such file")
 
 
 def test_directory(tmp_path):

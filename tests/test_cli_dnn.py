@@ -5,10 +5,10 @@ import pickle
 
 import pytest
 
+from command import call, one_line, refused
 from flashbench.nanoaod import write_events
 from onnx_models import layers, write_model
 from samples import nanoaod_events
-from test_cli import call, one_line, refused
 
 PROCESSES = ("vbf_hmm", "dy2j", "ttbar_mumu")
 EDGES = "0,0.25,0.35,8/0,8"
@@ -31,6 +31,13 @@ def folder(tmp_path_factory):
 def fit(folder, *arguments):
     backgrounds = ("--background", "dy2j", "--background", "ttbar_mumu", "--variation", "none", "--toys", 20)
     return call(folder, "fit", "full", "gen", "--catalogue", "my.toml", *backgrounds, *arguments)
+
+
+@pytest.mark.parametrize("verb", [["fit"], ["train", "dnn"]])
+def test_the_verbs_explain_themselves(tmp_path, verb):
+    done = call(tmp_path, *verb, "--help")
+    assert done.returncode == 0
+    assert "flashbench" in done.stdout.split("Usage")[1]
 
 
 def test_a_run_says_what_scored_it(folder):
@@ -74,10 +81,13 @@ def test_a_fit_without_a_network_says_where_to_get_one(folder):
     assert refused(fit(folder, "--dnn", "off"), "flashbench train dnn").returncode == 2
 
 
-def test_a_network_that_is_a_pickle_is_one_line(tmp_path, nanoaod_file):
+def test_bad_networks_are_one_line(tmp_path, nanoaod_file):
     (tmp_path / "trap.onnx").write_bytes(pickle.dumps(["harmless"]))
+    write_model(tmp_path / "few.onnx", layers(24), metadata=None, names=[f"x{n}" for n in range(24)])
     run = ("run", "--sim", "full", "--input", nanoaod_file, "--dnn")
     one_line(call(tmp_path, *run, "trap.onnx"), "trap.onnx: not a usable ONNX model")
+    one_line(call(tmp_path, *run, "few.onnx"), "no input of few.onnx (metadata) named 'x0'")
+    one_line(call(tmp_path, *run, "none.onnx"), "none.onnx: cannot be read")
     assert not (tmp_path / "runs").exists()
 
 

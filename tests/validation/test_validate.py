@@ -8,9 +8,9 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
+from command import call, one_line
 from flashbench.validation import TOLERANCES, ObjectTable, checks_table, compare_objects, jets, read_objects, validate
 from flashbench.validation.comparison import DISTRIBUTIONS, QUANTITIES
-from test_cli import call, one_line
 
 REAL = "NanoAODv5_sample.root"
 

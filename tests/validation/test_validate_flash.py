@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from command import call, one_line
 from flash.toy_detector import toy_events
 from flash.untrained import write_untrained
 from flashbench.errors import InputError, RunError
@@ -23,7 +24,6 @@ from flashbench.validation.flash.held_out import refuse_seen, seen
 from flashbench.validation.flash.planes import PLANES, plane_result
 from flashbench.validation.flash.targets import null_scale, target_distances
 from flashbench.validation.flash.together import correlations, separation
-from test_cli import call, one_line
 
 
 @pytest.fixture(scope="module")
