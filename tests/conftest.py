@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from flashbench.nanoaod import write_events
+from refined.toy_tiers import toy_tiers
 from samples import nanoaod_events
 
 REAL_DATA = "FLASHBENCH_REAL_DATA"
@@ -29,3 +30,15 @@ def nanoaod_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("nanoaod") / "events.root"
     write_events(path, [nanoaod_events(250, seed=1), nanoaod_events(250, seed=2, first_event=251)])
     return path
+
+
+@pytest.fixture(scope="session")
+def tiers(tmp_path_factory):
+    """Files of the fast and the full tier, 1500 events."""
+    folder = tmp_path_factory.mktemp("tiers")
+    blocks = [toy_tiers(750, seed=1), toy_tiers(750, seed=2, first_event=751)]
+    paths = []
+    for k, name in enumerate(("fast", "full")):
+        paths.append(folder / f"{name}.root")
+        write_events(paths[-1], [pair[k] for pair in blocks])
+    return tuple(paths)

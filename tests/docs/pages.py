@@ -12,6 +12,7 @@ CODE = ("bash", "python", "toml")
 
 _FENCE = re.compile(r'```(?P<language>\w*)(?: title="(?P<title>[^"]+)")?$')
 _REASON = re.compile(r"<!-- not run: (.+) -->$")
+_LONG = re.compile(r"<!-- run small: (.+) -->$")
 _CI = re.compile(r"<!-- ci: \w+ -->$")
 
 
@@ -22,6 +23,7 @@ class Block:
     Attributes:
         title: file that the block is, if any.
         reason: why it is not run, if it is not.
+        long: why it is run on small samples only, if it is.
         ci: whether .ci/run runs it.
     """
 
@@ -31,6 +33,7 @@ class Block:
     title: str
     text: str
     reason: str
+    long: str
     ci: bool
 
     @property
@@ -54,14 +57,11 @@ def blocks(page: Path) -> list[Block]:
         opening = _FENCE.match(lines[start])
         assert opening
         above = lines[start - 1] if start else ""
-        reason = _REASON.match(above)
+        reason, long = _REASON.match(above), _LONG.match(above)
         title = opening["title"] or ""
         text = "\n".join(lines[start + 1 : number]) + "\n"
-        found.append(
-            Block(
-                page, start + 1, opening["language"], title, text, reason[1] if reason else "", bool(_CI.match(above))
-            )
-        )
+        why = [match[1] if match else "" for match in (reason, long)]
+        found.append(Block(page, start + 1, opening["language"], title, text, *why, bool(_CI.match(above))))
         start = None
     assert start is None, f"{page}:{start}: a block that does not end"
     return found

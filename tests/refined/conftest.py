@@ -1,27 +1,13 @@
-"""Toy tiers on disk, and folders of weights that are quick to make."""
+"""Folders of weights that are quick to make."""
 
 import numpy as np
 import pytest
 import torch
 
-from flashbench.nanoaod import write_events
 from flashbench.simulators.refined.network import NetworkConfig, RefinerNetwork
 from flashbench.simulators.refined.refiner import write_manifest
 from flashbench.simulators.refined.variables import KINDS
 from flashbench.training.onnx_network import export
-from refined.toy_tiers import toy_tiers
-
-
-@pytest.fixture(scope="session")
-def tiers(tmp_path_factory):
-    """Files of the fast and the full tier, 1500 events."""
-    folder = tmp_path_factory.mktemp("tiers")
-    blocks = [toy_tiers(750, seed=1), toy_tiers(750, seed=2, first_event=751)]
-    paths = []
-    for k, name in enumerate(("fast", "full")):
-        paths.append(folder / f"{name}.root")
-        write_events(paths[-1], [pair[k] for pair in blocks])
-    return tuple(paths)
 
 
 def network_of(name, kick=0.0, seed=3):
