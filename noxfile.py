@@ -54,6 +54,6 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests, on two processes; arguments after `--` go to pytest in place of that."""
+    """All tests, on two processes, a file in one of them; arguments after `--` go to pytest in place of that."""
     install(session)
-    run(session, "pytest", *(session.posargs or ("-n", "2")))
+    run(session, "pytest", *(session.posargs or ("-n", "2", "--dist", "loadfile")))

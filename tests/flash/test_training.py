@@ -170,8 +170,8 @@ def test_the_recipe_gives_small_samples_more_epochs_and_smaller_batches():
 
 def test_the_command_trains_from_given_files(toy_file, tmp_path):
     out = tmp_path / "weights"
-    command = ["flash", "--input", str(toy_file), "--events", "600", "--epochs", "1", "--out", str(out)]
-    result = CliRunner().invoke(app, command)
+    command = ["flash", "--input", str(toy_file), "--events", "600", "--epochs", "1", "--workers", "1"]
+    result = CliRunner().invoke(app, [*command, "--out", str(out)])
     assert result.exit_code == 0, result.output
     assert "jet-efficiency" in result.output
     manifest = read_manifest(out)

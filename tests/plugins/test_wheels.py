@@ -6,6 +6,7 @@ import subprocess
 import sysconfig
 import tomllib
 import venv
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheels")]
 
 
 class Environment:
-    """A fresh environment: flashbench from its wheel, what the core requires, and no torch."""
+    """A fresh environment: flashbench from its wheel, what the core requires, and no torch until it is asked for."""
 
     def __init__(self, folder: Path) -> None:
         self.work, self.wheels = folder / "work", folder / "wheels"
@@ -30,11 +31,13 @@ class Environment:
         venv.create(folder / "venv", with_pip=False)
         self.bin = folder / "venv" / "bin"
         self.site = next((folder / "venv" / "lib").glob("python*/site-packages"))
-        dependencies = folder / "dependencies"
+        dependencies, self.heavy = folder / "dependencies", folder / "heavy"
         dependencies.mkdir()
+        self.heavy.mkdir()
         for entry in Path(sysconfig.get_paths()["purelib"]).iterdir():
-            if "flashbench" not in entry.name and entry.suffix != ".pth" and not entry.name.startswith(HEAVY):
-                (dependencies / entry.name).symlink_to(entry)
+            if "flashbench" not in entry.name and entry.suffix != ".pth":
+                chosen = self.heavy if entry.name.startswith(HEAVY) else dependencies
+                (chosen / entry.name).symlink_to(entry)
         (self.site / "dependencies.pth").write_text(f"{dependencies}\n")
         (self.bin / "pip").write_text(f'#!/bin/sh\nexec "{self.bin}/python" -m pip "$@"\n')
         (self.bin / "pip").chmod(0o755)
@@ -55,6 +58,16 @@ class Environment:
         )
         assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+    @contextmanager
+    def with_extras(self):
+        """What the extras of flashbench require is there, too."""
+        path = self.site / "heavy.pth"
+        path.write_text(f"{self.heavy}\n")
+        try:
+            yield
+        finally:
+            path.unlink()
 
 
 @pytest.fixture(scope="module")
@@ -84,13 +97,13 @@ def test_template_installs_from_its_wheel_works_without_torch_and_leaves_no_trac
     assert "smear" not in fresh("flashbench", "plugins")
 
 
-def test_the_delphes_plugin_passes_its_own_tests_from_its_wheel(fresh):
-    """Smear's tests are in the tutorial; flow matching's train for a minute and are run by hand."""
-    fresh("pip", "install", "-q", *fresh.wheels.glob("flashbench_delphes-*.whl"))
-    assert " passed" in fresh(
-        "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", ROOT / "plugins/flashbench-delphes"
-    )
-    fresh("pip", "uninstall", "-q", "-y", "flashbench-delphes")
+@pytest.mark.parametrize("name", ["delphes", "flowmatch"])  # smear's are the tutorial's
+def test_shipped_plugin_passes_its_own_tests_from_its_wheel(fresh, name):
+    with fresh.with_extras() if name == "flowmatch" else nullcontext():
+        fresh("pip", "install", "-q", *fresh.wheels.glob(f"flashbench_{name}-*.whl"))
+        folder = ROOT / "plugins" / f"flashbench-{name}"
+        assert " passed" in fresh("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", folder)
+        fresh("pip", "uninstall", "-q", "-y", f"flashbench-{name}")
 
 
 def test_tutorial_works_as_it_is_written(fresh):
