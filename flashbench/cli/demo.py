@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from flashbench.cli.options import Runs, Seed, Workers
 
+if TYPE_CHECKING:
+    from flashbench.simulators import RunName
+    from flashbench.workflow import Monitor, Settings
+
 SIMULATORS: Final = ("full", "flash", "refined", "fast", "gen")
 PROCESSES: Final = ("vbf_hmm", "dy2j")
+VARIATION: Final = "vbf_hmm_alt"
+"""Of the first process, for the ratio method."""
+
+_STUDIED: Final = ("dnn_atanh", "ln_zstar")
+_FOLDS: Final = (1, 25)
+_THROWS: Final = 10_000
 
 
 def demo(
@@ -19,9 +29,13 @@ def demo(
     workers: Workers = 2,
     out: Annotated[Path, typer.Option(help="Folder of report, metrics, histograms and plots.")] = Path("comparison"),
     runs: Runs = Path("runs"),
+    studies: Annotated[bool, typer.Option(help="Also upsampling, one event, and a systematic variation.")] = True,
     open_: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
 ) -> None:
     """Produce small samples and compare every simulator there is with full simulation, on signal and one background.
+
+    With them go studies of the first simulator that throws dice: many folds of an event, one event thrown many times,
+    and another parton shower predicted by the ratio method.
 
     Needs no files. Simulators that cannot run here are left out, and it says why. After an interruption the same
     command goes on from there. 1,000 events show how things work; to tell simulators apart takes more.
@@ -39,7 +53,7 @@ def demo(
     from flashbench import catalogue
     from flashbench.cli.progress import bars
     from flashbench.compare import comparison_table
-    from flashbench.simulators import parse_run_name
+    from flashbench.simulators import make, parse_run_name
     from flashbench.workflow import Settings, compare_processes, make_samples, runnable
 
     console = Console()
@@ -50,6 +64,9 @@ def demo(
     settings = Settings(events, seed, workers, runs)
     monitor = bars(console)
     make_samples(processes, names, settings, monitor)
+    thrown = [name for name in names if make(name).info.stochastic]
+    if studies and thrown:
+        _study(thrown[0], settings, out, monitor)
     comparison = compare_processes(processes, names, settings, out, monitor=monitor)
     console.print(comparison_table(comparison))
     for note in comparison.notes:
@@ -57,3 +74,26 @@ def demo(
     console.print(f"report: {comparison.report}", markup=False)
     if open_:
         webbrowser.open(comparison.report.resolve().as_uri())
+
+
+def _study(name: RunName, settings: Settings, out: Path, monitor: Monitor) -> None:
+    """Folds, one event of the signal region and the ratio method, into folders that the report finds."""
+    import numpy as np
+
+    from flashbench import catalogue
+    from flashbench.analysis import find_region
+    from flashbench.simulators import RunName
+    from flashbench.studies import throw_event, upsample_process, vary_processes
+    from flashbench.workflow import run_process
+
+    known = catalogue.built_in()
+    signal, variation = known[PROCESSES[0]], known[VARIATION]
+    upsample_process(signal, name, _FOLDS, settings, out / "upsampling", observables=_STUDIED, monitor=monitor)
+    table = run_process(signal, RunName("full"), settings, monitor, ("region", "run", "luminosityBlock", "event")).table
+    selected = np.flatnonzero(find_region("SR").select(table["region"]))
+    if len(selected):
+        event = ":".join(str(table[part][selected[0]]) for part in ("run", "luminosityBlock", "event"))
+        throw_event(signal, event, name, settings, out / "event", throws=_THROWS, monitor=monitor)
+    vary_processes(
+        *(signal, variation, name, settings, out / "systematics"), observables=_STUDIED[:1], monitor=monitor
+    )

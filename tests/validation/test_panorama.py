@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from figure_names import OF_OBJECTS
 from flashbench import engine
 from flashbench.catalogue import Process
 from flashbench.events import Tier
@@ -14,14 +15,6 @@ from flashbench.validation import panorama_files
 from flashbench.validation.panorama import objects_of
 from flashbench.validation.panorama_files import object_exhibits
 from flashbench.workflow import Settings, compare_processes
-
-NAMES = {
-    "jet_pt_ratio", "jet_mass_ratio", "nConstituents", "jet_number", "btagDeepFlavB_b", "btagDeepFlavB_udsg",
-    "qgl_quark", "muon_pt_ratio", "muon_pfRelIso04_all_prompt", "muon_dxyErr_prompt", "jet_response_mean",
-    "jet_response_rms", "muon_response_mean", "muon_response_rms", "jet_efficiency_by_pt", "muon_efficiency_by_pt",
-    "jet_fakes_by_eta", "roc-btagDeepFlavB_light", "roc-btagDeepB_light", "contours-taggers", "contours-tagger_charm",
-    "contours-qgl_constituents", "contours-pt_mass", "contours-gen_pt_pt", "contours-impact", "correlations",
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +39,7 @@ def compared(nanoaod_file, tmp_path_factory):
 
 def test_every_figure_of_objects_is_there_and_shows_something(compared):
     found = {each.caption.kind: each for each in compared[0].exhibits if each.caption.group == "objects"}
-    assert set(found) == NAMES
+    assert set(found) == OF_OBJECTS
     page = compared[0].report.read_text(encoding="utf-8")
     for each in found.values():
         assert f'<figure id="{each.caption.name}"' in page
