@@ -41,7 +41,8 @@ class RunResult:
         simulator_label: its label for legends.
         folds: simulated events a generator event.
         table: one row for each event and fold: `run`, `luminosityBlock`, `event`, `fold`, `weight` (genWeight),
-            `region` (0 none, 1 SB, 2 SR) and the observables, NaN where undefined.
+            `region` (0 none, 1 SB, 2 SR), `cuts_passed` (steps of the cutflow) and the observables, NaN where
+            undefined.
         sum_weights: Σ genWeight over generated events, selected or not.
         n_events: number of generated events.
         cutflow: events and weights after each cut; each fold counts 1/folds of its event's weight.

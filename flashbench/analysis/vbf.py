@@ -30,8 +30,8 @@ class Analysed:
 
     Attributes:
         table: one row per event of the block, selected or not: `region` (int8: 0 none, 1 sideband, 2 signal),
-            then one float64 column per observable, NaN where it is undefined. Scores are there with a
-            discriminator only.
+            `cuts_passed` (int8: how many steps of the cutflow, one upon the other), then one float64 column per
+            observable, NaN where it is undefined. Scores are there with a discriminator only.
         cutflow: of the same events.
         scored: counts of the discriminator, see `Scores`.
     """
@@ -63,11 +63,14 @@ def analyse(events: ak.Array, cuts: Cuts = Cuts(), discriminator: Discriminator 
         (f"PreSel: {cuts.sideband_low:g} < m(μμ) < {cuts.sideband_high:g} GeV", codes != NO_REGION),
         (f"SR: {cuts.signal_low:g} ≤ m(μμ) ≤ {cuts.signal_high:g} GeV", codes == SIGNAL),
     ]
-    cutflow = Cutflow.count([*decisions, *regions], events.genWeight)
+    steps = [*decisions, *regions]
+    cutflow = Cutflow.count(steps, events.genWeight)
+    depth = np.cumprod([decision for _, decision in steps], axis=0).sum(axis=0).astype(np.int8)
+    table = {"region": codes, "cuts_passed": depth, **table}
     if discriminator is None:
-        return Analysed({"region": codes, **table}, cutflow)
-    scores = discriminator.score({"region": codes, "event": ak.to_numpy(events.event), **table})
-    return Analysed({"region": codes, **table, **scores.columns}, cutflow, scores.counts)
+        return Analysed(table, cutflow)
+    scores = discriminator.score({"event": ak.to_numpy(events.event), **table})
+    return Analysed({**table, **scores.columns}, cutflow, scores.counts)
 
 
 def _event_cuts(events: ak.Array, c: Candidates, cuts: Cuts) -> list[tuple[str, BoolArray]]:

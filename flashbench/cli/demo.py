@@ -94,6 +94,4 @@ def _study(name: RunName, settings: Settings, out: Path, monitor: Monitor) -> No
     if len(selected):
         event = ":".join(str(table[part][selected[0]]) for part in ("run", "luminosityBlock", "event"))
         throw_event(signal, event, name, settings, out / "event", throws=_THROWS, monitor=monitor)
-    vary_processes(
-        *(signal, variation, name, settings, out / "systematics"), observables=_STUDIED[:1], monitor=monitor
-    )
+    vary_processes(*(signal, variation, name, settings, out / "systematics"), observables=_STUDIED[:1], monitor=monitor)

@@ -26,7 +26,9 @@ class CutflowStudy:
     Attributes:
         simulators: the reference first; of them the labels.
         parts: shape (simulators, cuts), NaN where a simulator lacks the cut.
-        errors: of the parts, as of independent trials, shape (simulators, cuts).
+        errors: of the parts, an event being one trial whatever its folds, shape (simulators, cuts).
+        ratios: of the parts to the reference's, shape (simulators, cuts).
+        ratio_errors: of the ratios; simulators share generator events, shape (simulators, cuts).
     """
 
     caption: Caption
@@ -36,6 +38,8 @@ class CutflowStudy:
     cuts: tuple[str, ...]
     parts: FloatArray
     errors: FloatArray
+    ratios: FloatArray
+    ratio_errors: FloatArray
 
     @property
     def name(self) -> str:
@@ -67,20 +71,30 @@ class MigrationStudy:
 
 
 def cutflow_study(process: PairedProcess) -> CutflowStudy:
-    """The cutflows of all simulators of a process."""
+    """The cutflows of all simulators of a process.
+
+    With w of an event and s the part of its folds that passes: part = Σws / Σw, its variance Σw²(s − part)² / (Σw)²;
+    ratio R = Σws / Σws₀, its variance Σw²(s − R s₀)² / (Σws₀)².
+    """
     runs = [paired.run for paired in process.all]
     cuts = tuple(dict.fromkeys(name for run in runs for name in run.cutflow.names))
-    parts, errors = np.full((2, len(runs), len(cuts)), np.nan)
-    for row, run in enumerate(runs):
-        steps = {step.name: step for step in run.cutflow}
-        first = run.cutflow.steps[0] if run.cutflow.steps else None
-        effective = first.sum_weights**2 / first.sum_weights2 / run.folds if first and first.sum_weights2 else 0.0
+    parts, errors, ratios, ratio_errors = np.full((4, len(runs), len(cuts)), np.nan)
+    weights = np.zeros(len(process.keys))
+    weights[process.reference.events] = process.reference.run.table["weight"]
+    total = weights.sum()
+    first = {name: _passing(process.reference, name, len(weights)) for name in process.reference.run.cutflow.names}
+    for row, paired in enumerate(process.all):
         for column, name in enumerate(cuts):
-            if name not in steps or not first or not first.sum_weights:
+            if name not in paired.run.cutflow.names or not total:
                 continue
-            part = steps[name].sum_weights / first.sum_weights
+            share = _passing(paired, name, len(weights))
+            part = (weights @ share) / total
             parts[row, column] = part
-            errors[row, column] = np.sqrt(max(part * (1 - part), 0.0) / effective)
+            errors[row, column] = np.linalg.norm(weights * (share - part)) / abs(total)
+            if name in first and (base := weights @ first[name]):
+                ratio = (weights @ share) / base
+                ratios[row, column] = ratio
+                ratio_errors[row, column] = np.linalg.norm(weights * (share - ratio * first[name])) / abs(base)
     names = ", ".join(run.simulator for run in runs)
     alt = f"Cutflow of {process.label}: part of the events after each cut for {names}, and the ratio to the first"
     return CutflowStudy(
@@ -88,8 +102,14 @@ def cutflow_study(process: PairedProcess) -> CutflowStudy:
         process.label,
         tuple(run.simulator for run in runs),
         tuple(run.simulator_label for run in runs),
-        *(cuts, parts, errors),
+        *(cuts, parts, errors, ratios, ratio_errors),
     )
+
+
+def _passing(paired: Paired, name: str, n_events: int) -> FloatArray:
+    """Part of each event's folds that passes a cut and all before it, shape (events,)."""
+    passed = paired.run.table["cuts_passed"] > paired.run.cutflow.names.index(name)
+    return np.bincount(paired.events, weights=passed, minlength=n_events) / max(paired.run.folds, 1)
 
 
 def migration_study(process: PairedProcess) -> MigrationStudy:

@@ -98,7 +98,7 @@ def test_an_observable_is_undefined_exactly_where_its_objects_are_missing(observ
 def test_blocks_give_the_rows_of_the_whole(n_first, events):
     whole = analyse(events)
     parts = [analyse(events[:n_first]), analyse(events[n_first:])]
-    assert list(whole.table) == ["region", *NAMES]
+    assert list(whole.table) == ["region", "cuts_passed", *NAMES]
     for name, values in whole.table.items():
         joined = np.concatenate([part.table[name] for part in parts])
         assert joined.dtype == values.dtype

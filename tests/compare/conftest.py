@@ -50,6 +50,7 @@ def make_run(
     }
     kept = selector[rows] + noise.normal(0, smear, len(rows)) < efficiency if efficiency else np.zeros(len(rows), bool)
     table["region"] = np.where(kept, np.where(selector[rows] * 7 % 1 < 0.8, 2, 1), 0).astype(np.int8)
+    table["cuts_passed"] = (1 + kept).astype(np.int8)
     for o in OBSERVABLES:
         seen = o.low + (o.high - o.low) * (values[o.name][rows] + noise.normal(shift, smear, len(rows)))
         table[o.name] = np.where(kept, seen, np.nan)

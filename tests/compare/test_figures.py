@@ -15,7 +15,7 @@ from matplotlib.testing.compare import compare_images
 
 from flashbench.analysis import find_observable
 from flashbench.compare import Roles
-from flashbench.compare.flow import STATES, states
+from flashbench.compare.flow import STATES, cutflow_study, states
 from flashbench.compare.gallery import draw_any, studies
 from flashbench.compare.histograms import fill
 from flashbench.compare.pairing import pair_runs
@@ -125,3 +125,26 @@ def test_a_roc_curve_without_its_negative_weights_says_so(negative, told):
     assert set(curve.curves) == {"full", "fast"}
     assert ("without negative weights" in curve.caption.label) is told
     assert ("negative weight left out" in curve.caption.alt) is told
+
+
+def test_the_errors_of_a_cutflow_know_that_simulators_share_events():
+    """Pulls of the ratio are of width one; with errors as of independent events they would be narrower."""
+    pulls, independent = [], []
+    for events in range(400, 500):
+        runs = [make_run(name, events=events, smear=0.05) for name in ("full", "fast")]
+        study = cutflow_study(*pair_runs(runs))
+        off = study.ratios[1, 1] - 1
+        pulls.append(off / study.ratio_errors[1, 1])
+        independent.append(off / np.hypot(*(study.errors[:, 1] / study.parts[:, 1])))
+    assert np.std(pulls) == pytest.approx(1, abs=0.25)
+    assert np.std(independent) < 0.7
+
+
+def test_parts_of_a_cutflow_are_those_of_the_runs_and_folds_count_as_one_event():
+    runs = [make_run("full", events=300, negative=0.2), make_run("flash@20", events=300, folds=20, negative=0.2)]
+    study = cutflow_study(*pair_runs(runs))
+    for run, parts in zip(runs, study.parts, strict=True):
+        first, last = run.cutflow
+        np.testing.assert_allclose(parts, [1, last.sum_weights / first.sum_weights])
+    assert study.errors[0, 1] / 2 < study.errors[1, 1] <= study.errors[0, 1] * 1.05
+    np.testing.assert_array_equal(study.ratio_errors[0], 0)

@@ -25,22 +25,19 @@ def draw_cutflow(study: CutflowStudy) -> Figure:
     places = np.arange(len(study.cuts), dtype=np.float64)
     shifts = np.linspace(-0.22, 0.22, len(study.simulators)) if len(study.simulators) > 1 else np.zeros(1)
     ratios, errors = [], []
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for row, name in enumerate(study.simulators):
-            how = Look(REFERENCE.colour, "o", "-") if row == 0 else look[name]
-            parts, label = study.parts[row], "\n".join(shortened(study.labels[row], 34, 2))
-            if row == 0:
-                edges = np.append(places - 0.5, places[-1] + 0.5)
-                main.stairs(parts, edges, fill=True, color="#e3e4e8", zorder=1)
-                main.stairs(parts, edges, color=how.colour, label=label, zorder=2)
-                continue
-            style: dict[str, Any] = {"color": how.colour, "fmt": how.marker, "markersize": 6.5, "elinewidth": 1.3}
-            main.errorbar(places + shifts[row], parts, yerr=study.errors[row], label=label, zorder=4, **style)
-            over = np.where(study.parts[0] > 0, parts / study.parts[0], np.nan)
-            relative = np.hypot(study.errors[row] / parts, study.errors[0] / study.parts[0])
-            ratio.errorbar(places + shifts[row], over, yerr=over * relative, **style)
-            ratios.append(over)
-            errors.append(np.nan_to_num(over * relative))
+    for row, name in enumerate(study.simulators):
+        how = Look(REFERENCE.colour, "o", "-") if row == 0 else look[name]
+        parts, label = study.parts[row], "\n".join(shortened(study.labels[row], 34, 2))
+        if row == 0:
+            edges = np.append(places - 0.5, places[-1] + 0.5)
+            main.stairs(parts, edges, fill=True, color="#e3e4e8", zorder=1)
+            main.stairs(parts, edges, color=how.colour, label=label, zorder=2)
+            continue
+        style: dict[str, Any] = {"color": how.colour, "fmt": how.marker, "markersize": 6.5, "elinewidth": 1.3}
+        main.errorbar(places + shifts[row], parts, yerr=study.errors[row], label=label, zorder=4, **style)
+        ratio.errorbar(places + shifts[row], study.ratios[row], yerr=study.ratio_errors[row], **style)
+        ratios.append(study.ratios[row])
+        errors.append(np.nan_to_num(study.ratio_errors[row]))
     _finish(main, ratio, study, around_one(ratios, errors))
     return figure
 
