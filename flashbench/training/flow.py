@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from flashbench.errors import SchemaError
+from flashbench.simulators.flash.classes import ByClass
 from flashbench.simulators.flash.features import Feature, FloatArray
 from flashbench.simulators.flash.flow import FlowConfig, build, log_prob
 from flashbench.simulators.flash.model import REDRAWS, FlowModel
@@ -139,7 +140,8 @@ def train_flow(  # noqa: PLR0917 - two matrices, what their columns are, and thr
     )
     model = build(config)
     fit(FlowTask(model, sample.latent, sample.inputs, sample.held_out), loop, out, progress, seed)
-    return calibrate(FlowModel(config, model, sample.standardise, sample.rank), sample, np.random.default_rng(seed))
+    flow = FlowModel(config, model, sample.standardise, ByClass(sample.rank))
+    return calibrate(flow, sample, np.random.default_rng(seed))
 
 
 def prepare(
@@ -182,9 +184,10 @@ def calibrate(model: M, sample: Prepared, rng: np.random.Generator, rows: int = 
     """
     conditions = np.repeat(sample.conditions, -(-rows // len(sample.conditions)), axis=0)
     drawn = model.latent(conditions, rng)
-    first = model.calibrated(drawn, sample.latent, sample.targets)
+    training = sample.latent, sample.conditions
+    first = model.calibrated((drawn, conditions), training, sample.targets)
     for _ in range(REDRAWS):
-        again = np.flatnonzero(~first.stored(first.rank.inverse(drawn), conditions))
+        again = np.flatnonzero(~first.stored(first.values(drawn, conditions), conditions))
         if len(again):
             drawn[again] = model.latent(conditions[again], rng)
-    return model.calibrated(drawn, sample.latent, sample.targets)
+    return model.calibrated((drawn, conditions), training, sample.targets)

@@ -16,7 +16,7 @@ _FEWEST_STEPS: Final = 50  # an epoch: a small sample gets smaller batches
 _MOST_EPOCHS: Final = 200
 _STEPS: Final = {
     "jets": 14_000,
-    "muons": 7000,
+    "muons": 10_000,
     "fake-features": 5000,
     "jet-efficiency": 3000,
     "muon-efficiency": 2000,

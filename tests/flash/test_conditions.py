@@ -165,3 +165,81 @@ def test_conditions_cost_less_than_three_microseconds_a_jet(benchmark):
 
     rows = benchmark(conditions)
     assert benchmark.stats["mean"] / len(rows) < 3e-6
+
+
+def test_the_closest_other_jet_equals_a_plain_loop(crowded):
+    jets, muons = c.gen_jets(crowded), c.gen_muons(crowded)
+    columns = c.jet_conditions(jets, muons, crowded)
+    row = 0
+    for own in crowded.GenJet.to_list():
+        for k, jet in enumerate(own):
+            others = [
+                (np.hypot(jet["eta"] - o["eta"], wrapped(jet["phi"] - o["phi"])), o["pt"], o["hadronFlavour"] == 5)
+                for n, o in enumerate(own) if n != k
+            ]  # fmt: skip
+            want = min([*(o for o in others if o[0] < 1), (1.0, 0.0, False)], key=lambda o: o[0])
+            got = tuple(columns[f"near_{name}"][row] for name in ("dr", "pt", "b"))
+            assert_allclose(got, want, atol=1e-9)
+            row += 1
+    assert (columns["near_dr"] < 1).sum() > 50
+    assert row == len(jets)
+
+
+@pytest.mark.parametrize("what", ["jets", "muons"])
+def test_activity_beside_an_object_equals_a_plain_loop(crowded, what):
+    events = ak.with_field(crowded, ak.with_field(crowded.GenJet, crowded.GenJet.eta * 6, "eta"), "GenJet")
+    jets, muons = c.gen_jets(events), c.gen_muons(events)
+    got = (c.jet_conditions(jets, muons, events) if what == "jets" else c.muon_conditions(muons, jets, events))[
+        "beside_ht"
+    ]
+    want = []
+    for all_jets, all_muons in zip(events.GenJet.to_list(), events.GenPart.to_list(), strict=True):
+        hadronic = [
+            max(j["pt"] - sum(m["pt"] for m in all_muons
+                if np.hypot(j["eta"] - m["eta"], wrapped(j["phi"] - m["phi"])) < 0.4), 0)
+            for j in all_jets
+        ]  # fmt: skip
+        for k, own in enumerate(all_jets if what == "jets" else all_muons):
+            want.append(
+                sum(h for n, (j, h) in enumerate(zip(all_jets, hadronic, strict=True))
+                    if abs(own["eta"] - j["eta"]) < 1 and not (what == "jets" and n == k))
+            )  # fmt: skip
+    assert_allclose(got, want, rtol=1e-5, atol=1e-4)
+    assert 0 < np.count_nonzero(got) < len(got)
+
+
+def test_what_a_jet_is():
+    """One event with a jet of each kind; leptons in the jet's middle with most, or little, of its momentum."""
+    jet = {"eta": 0.0, "mass": 5.0, "pt": 40.0}
+    kinds = [(5, 5), (4, 4), (0, 2), (0, 21), (0, 0), (5, 5), (0, 0), (0, 0)]
+    etas = np.linspace(-4, 4, len(kinds))
+    jets = [
+        {**jet, "eta": eta, "phi": 0.0, "hadronFlavour": hadron, "partonFlavour": parton}
+        for eta, (hadron, parton) in zip(etas, kinds, strict=True)
+    ]
+    leptons = [(13, etas[5], 25.0), (13, etas[0], 5.0), (11, etas[6], -30.0), (15, etas[7], 50.0)]
+    particles = [
+        {"pt": abs(pt), "eta": eta, "phi": 0.0, "pdgId": -code if pt < 0 else code, "status": 2 if code == 15 else 1,
+         "statusFlags": LAST_COPY}
+        for code, eta, pt in leptons
+    ]  # fmt: skip
+    events = ak.Array([{"GenJet": jets, "GenPart": particles, "Pileup": dict.fromkeys(c.PILEUP, 1.0)}])
+    columns = c.jet_conditions(c.gen_jets(events), c.gen_muons(events), events)
+    assert columns["content"].tolist() == [5, 4, 1, 21, 0, 13, 11, 15]
+    assert_allclose(columns["gen_hadronic"], [35, 40, 40, 40, 40, 15, 10, 40])
+
+
+def test_where_a_muon_is_from():
+    bits = [1 << STATUS_FLAGS.index(name) for name in ("isPrompt", "isTauDecayProduct", "isDirectHadronDecayProduct")]
+    flags = [bits[0], bits[1], bits[2], bits[0] | bits[1]]
+    particles = [
+        {"pt": 20.0, "eta": 0.1 * k, "phi": 0.0, "pdgId": 13, "status": 1, "statusFlags": LAST_COPY | f}
+        for k, f in enumerate(flags)
+    ]
+    none = {name: np.empty(0) for name in ("pt", "eta", "phi", "mass", "partonFlavour", "hadronFlavour")}
+    events = ak.zip(
+        {"GenPart": ak.Array([particles]), "Pileup": ak.Array([dict.fromkeys(c.PILEUP, 1.0)])}, depth_limit=1
+    )
+    muons = c.gen_muons(events)
+    columns = c.muon_conditions(muons, Flat({**none, "index": np.empty(0, int)}, np.array([0])), events)
+    assert columns["origin"].tolist() == [1, 15, 0, 1]

@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 
 from flashbench.errors import InputError, PluginError, SchemaError
 from flashbench.simulators.flash import weights
+from flashbench.simulators.flash.classes import ByClass
 from flashbench.simulators.flash.features import JET_CONDITIONS, JET_TARGETS
 from flashbench.simulators.flash.flow import BLOCK, FlowConfig, build
 from flashbench.simulators.flash.model import FlowModel
@@ -71,7 +72,7 @@ def model():
     rank = RankGaussian.fit(sample(JET_TARGETS), JET_TARGETS)
     standardise = Standardise.fit(conditions(JET_CONDITIONS), JET_CONDITIONS)
     config = FlowConfig(17, standardise.inputs, layers=2, blocks=1, hidden=8, bins=4)
-    return FlowModel(config, build(config), standardise, rank)
+    return FlowModel(config, build(config), standardise, ByClass(rank))
 
 
 def test_a_model_generates_the_same_after_a_round_trip_through_disk(model, tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from flashbench.simulators.flash.classes import ByClass
 from flashbench.simulators.flash.efficiency import ChargeFlip, Classifier
 from flashbench.simulators.flash.fakes import FAKE_CONDITIONS
 from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS
@@ -15,7 +16,7 @@ def flow(targets, conditions, target_features, condition_features):
     """A flow at its identity start: each target follows its marginal distribution."""
     inputs = Standardise.fit(conditions, condition_features)
     config = FlowConfig(len(target_features), inputs.inputs, layers=2, blocks=1, hidden=8, bins=4)
-    return FlowModel(config, build(config), inputs, RankGaussian.fit(targets, target_features))
+    return FlowModel(config, build(config), inputs, ByClass(RankGaussian.fit(targets, target_features)))
 
 
 def constant(conditions, features, outcomes):

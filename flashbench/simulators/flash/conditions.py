@@ -18,7 +18,7 @@ import numpy as np
 
 from flashbench.errors import SchemaError
 from flashbench.simulators.flash.features import STATUS_FLAGS, Feature
-from flashbench.simulators.flash.pairs import Flat, FloatArray, Pairs, closest, flatten, pairs
+from flashbench.simulators.flash.pairs import Flat, FloatArray, Pairs, closest, combinations, flatten, pairs
 
 LAST_COPY: Final = 1 << 13  # GenPart_statusFlags
 PILEUP: Final = ("gpudensity", "nPU", "nTrueInt", "pudensity", "sumEOOT", "sumLOOT")
@@ -27,7 +27,10 @@ MUON_PT: Final = 2.5  # GeV; NanoAOD stores muons from 3 GeV
 MUON_ETA: Final = 2.8  # the chambers end at 2.4
 _NEAR: Final = 0.4  # ΔR to a neighbour of the other kind
 _ACTIVE_PT: Final = 20.0  # GeV, above what any NanoAOD stores
+_BESIDE: Final = 1.0  # ΔR to another jet: discs of radius 0.4 overlap up to 0.8
+_BAND: Final = 1.0  # |Δη|
 _NO_MUON: Final = {"dr": 0.5, "pt": 0.0, "deta": 0.5, "dphi": 0.5}
+_ALONE: Final = {"dr": _BESIDE, "pt": 0.0, "b": 0.0}
 _NO_JET: Final = {"dr": 0.5, "deta": 0.5, "dphi": 0.5, "pt": 0.0, "mass": 0.0}
 
 Columns = dict[str, FloatArray]
@@ -49,8 +52,7 @@ def gen_muons(events: ak.Array) -> Flat:
     Raises:
         SchemaError: the block has no GenPart collection.
     """
-    _require(events, "GenPart")
-    particles = flatten(events.GenPart, ("pt", "eta", "phi", "pdgId", "status", "statusFlags"))
+    particles = _particles(events)
     last = (particles["statusFlags"] & LAST_COPY) != 0
     return particles.select((np.abs(particles["pdgId"]) == 13) & (particles["status"] == 1) & last)
 
@@ -73,15 +75,27 @@ def jet_conditions(jets: Flat, muons: Flat, events: ak.Array) -> Columns:
 
     Returns:
         Kinematics, flavours, and ΔR, pt, Δη, Δφ of the closest and second-closest muon within ΔR 0.4; an absent muon
-        stands at 0.5, 0, 0.5, 0.5. Beyond the 14 of the prototype: the event's `activity` and pile-up collisions.
+        stands at 0.5, 0, 0.5, 0.5. Beyond the 14 of the prototype: `content`, what the jet is, and `gen_hadronic`, its
+        pt without leptons; ΔR, pt and b flavour of
+        the closest other GenJet within 1 (1, 0, 0 if there is none), which takes of its area; `beside_ht`, the hadronic
+        pt in its band of η, with which the subtracted density grows; the event's `activity` and pile-up collisions.
     """
     columns: Columns = {}
     for rank, near in enumerate(closest(pairs(jets, muons, _NEAR), 2), start=1):
         neighbour = _neighbour(near, {"pt": muons["pt"]}, _NO_MUON, len(jets))
         columns |= {f"muon{rank}_{name}": values for name, values in neighbour.items()}
     columns |= {f"gen_{name}": jets[name].astype(np.float64) for name in ("eta", "mass", "phi", "pt")}
+    leptons = _leptons(events)
+    light = leptons.select(np.abs(leptons["pdgId"]) != 15)
+    columns["gen_hadronic"] = np.maximum(jets["pt"] - _carried(jets, light), 0.0)
+    columns["content"] = _contents(jets, leptons)
     columns["parton_flavour"] = np.abs(jets["partonFlavour"]).astype(np.float64)
     columns["hadron_flavour"] = jets["hadronFlavour"].astype(np.float64)
+    others = pairs(jets, jets, _BESIDE)
+    (near,) = closest(others.take(others.left != others.right), 1)
+    of_near = {"pt": jets["pt"], "b": (jets["hadronFlavour"] == 5).astype(np.float64)}
+    columns |= {f"near_{name}": values for name, values in _neighbour(near, of_near, _ALONE, len(jets)).items()}
+    columns["beside_ht"] = _beside(jets, jets, muons)
     columns |= {name: values[jets.event] for name, values in activity(jets, muons).items()}
     columns["nPU"] = pileup(events)["nPU"][jets.event]
     return columns
@@ -97,16 +111,18 @@ def muon_conditions(muons: Flat, jets: Flat, events: ak.Array) -> Columns:
 
     Returns:
         Kinematics and charge; the 15 status flags as 0 or 1; ΔR, Δη, Δφ, pt, mass of the closest GenJet within ΔR 0.4
-        (0.5, 0.5, 0.5, 0, 0 if there is none); six pile-up variables. Beyond the 30 of the prototype: the event's
-        `activity`.
+        (0.5, 0.5, 0.5, 0, 0 if there is none); six pile-up variables. Beyond the 30 of the prototype: `origin`,
+        `beside_ht` and the event's `activity`.
     """
     columns: Columns = {f"gen_{name}": muons[name].astype(np.float64) for name in ("eta", "phi", "pt")}
     columns["gen_charge"] = charge(muons)
+    columns["origin"] = _origins(muons)
     for bit, name in enumerate(STATUS_FLAGS):
         columns[f"status_{name}"] = ((muons["statusFlags"] >> bit) & 1).astype(np.float64)
     (near,) = closest(pairs(muons, jets, _NEAR), 1)
     neighbour = _neighbour(near, {"pt": jets["pt"], "mass": jets["mass"]}, _NO_JET, len(muons))
     columns |= {f"jet_{name}": values for name, values in neighbour.items()}
+    columns["beside_ht"] = _beside(muons, jets, muons)
     event = muons.event
     columns |= {name: values[event] for name, values in activity(jets, muons).items()}
     return columns | {name: values[event] for name, values in pileup(events).items()}
@@ -123,8 +139,7 @@ def activity(jets: Flat, muons: Flat) -> Columns:
         `event_ht`: scalar sum of the hadronic pt of GenJets above 20 GeV; `event_soft`: number of GenJets below that;
         `event_width`: sum of their masses over sum of their pt, which grows with what lies underneath a jet.
     """
-    near = pairs(jets, muons, _NEAR)
-    carried = np.bincount(near.left, weights=muons["pt"][near.right], minlength=len(jets))
+    carried = _carried(jets, muons)
     hadronic = jets["pt"] - carried
     jet, hard = carried < jets["pt"] / 2, hadronic > _ACTIVE_PT
 
@@ -161,6 +176,56 @@ def charge(muons: Flat) -> FloatArray:
 def stack(columns: Columns, features: tuple[Feature, ...]) -> FloatArray:
     """Columns side by side in the order of a feature table, shape (rows, features)."""
     return np.column_stack([columns[feature.name] for feature in features])
+
+
+def _carried(jets: Flat, muons: Flat) -> FloatArray:
+    """Scalar sum of the pt of muons within a jet, shape (jets,)."""
+    near = pairs(jets, muons, _NEAR)
+    return np.bincount(near.left, weights=muons["pt"][near.right], minlength=len(jets)).astype(np.float64)
+
+
+def _contents(jets: Flat, leptons: Flat) -> FloatArray:
+    """What each GenJet is, shape (jets,).
+
+    13 or 11 if a muon or an electron carries half of its pt, else its hadron flavour 5 or 4, else 1 a light quark,
+    21 a gluon, 15 a tau within it; 0 if nothing is known, as of a photon.
+    """
+    code = np.abs(leptons["pdgId"])
+    parton, hadron = np.abs(jets["partonFlavour"]), jets["hadronFlavour"].astype(np.int64)
+    half = jets["pt"] / 2
+    muon, electron = (_carried(jets, leptons.select(code == lepton)) >= half for lepton in (13, 11))
+    tau = _carried(jets, leptons.select(code == 15)) > 0
+    known = [muon, electron, hadron >= 4, (parton >= 1) & (parton <= 5), parton == 21, tau]
+    return np.select(known, [13, 11, hadron, 1, 21, 15], 0).astype(np.float64)
+
+
+def _leptons(events: ak.Array) -> Flat:
+    """Last copies of electrons, muons and taus, electrons and muons if they are stable."""
+    found = _particles(events)
+    code, last = np.abs(found["pdgId"]), (found["statusFlags"] & LAST_COPY) != 0
+    stable = np.isin(code, (11, 13)) & (found["status"] == 1)
+    return found.select(last & (stable | (code == 15)))
+
+
+def _particles(events: ak.Array) -> Flat:
+    _require(events, "GenPart")
+    return flatten(events.GenPart, ("pt", "eta", "phi", "pdgId", "status", "statusFlags"))
+
+
+def _origins(muons: Flat) -> FloatArray:
+    """Where a muon is from: 1 the hard process, 15 a tau, 0 a hadron."""
+    prompt, tau = ((muons["statusFlags"] >> STATUS_FLAGS.index(flag)) & 1 for flag in ("isPrompt", "isTauDecayProduct"))
+    return np.select([prompt == 1, tau == 1], [1, 15], 0).astype(np.float64)
+
+
+def _beside(objects: Flat, jets: Flat, muons: Flat) -> FloatArray:
+    """Scalar sum of the hadronic pt of GenJets within |Δη| of 1 that are not the object itself, shape (objects,)."""
+    hadronic = np.maximum(jets["pt"] - _carried(jets, muons), 0.0)
+    row, other = combinations(objects, jets)
+    near = np.abs(objects["eta"][row] - jets["eta"][other]) < _BAND
+    if objects is jets:
+        near &= row != other
+    return np.bincount(row[near], weights=hadronic[other[near]], minlength=len(objects)).astype(np.float64)
 
 
 def _neighbour(near: Pairs, of_right: Columns, absent: dict[str, float], rows: int) -> Columns:

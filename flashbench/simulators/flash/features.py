@@ -1,6 +1,6 @@
 """What FlashSim is told of an object and what it predicts, as declared tables.
 
-What to use when: `JET_CONDITIONS` (14 of the prototype and 2) and `MUON_CONDITIONS` (30 and 1) for the generator-side
+What to use when: `JET_CONDITIONS` (14 of the prototype and 10) and `MUON_CONDITIONS` (30 and 5) for the generator-side
 inputs, `JET_TARGETS` (17) and `MUON_TARGETS` (22) for the reconstructed quantities, `targets_for` to keep the targets
 that a file holds, `Feature.encode` and `Feature.decode` between a reconstructed quantity and its target. The
 Gaussianising transform that is learned from data is in `transforms`.
@@ -23,7 +23,7 @@ from flashbench.errors import UnknownNameError
 
 FloatArray = NDArray[np.float64]
 
-FEATURE_VERSION: Final = 3  # raised whenever a table below changes; stored with every set of weights
+FEATURE_VERSION: Final = 4  # raised whenever a table below changes; stored with every set of weights
 _PI: Final = 3.1415925  # largest float32 below π: an angle stays in range when it is written to disk
 
 
@@ -51,7 +51,7 @@ class Scale(StrEnum):
     """How a condition is shown to a network (`transforms.Standardise`)."""
 
     LINEAR = "linear"
-    LOG = "log"  # ln(1 + x), for momenta and masses
+    LOG = "log"  # ln(1 + x), for momenta and masses; and edge / x for every edge, where NanoAOD's thresholds cut
     ETA = "eta"  # x and |x|, and one flag |x| > edge for every edge
     PHI = "phi"  # cos and sin
     ONE_HOT = "one-hot"
@@ -75,7 +75,8 @@ class Feature:
         physical: inclusive bounds of the reconstructed quantity itself.
         least: smallest reconstructed quantity with which NanoAOD stores the object.
         scale: how a condition is shown to a network.
-        edges: |x| where the detector changes, for `Scale.ETA`.
+        edges: |x| where the detector changes, for `Scale.ETA`; thresholds, for `Scale.LOG`.
+        classes: the target transforms are calibrated for each of its values apart (`classes.ByClass`).
     """
 
     name: str
@@ -92,6 +93,7 @@ class Feature:
     least: float = -np.inf
     scale: Scale = Scale.LINEAR
     edges: tuple[float, ...] = ()
+    classes: bool = False
 
     @property
     def is_discrete(self) -> bool:
@@ -152,8 +154,8 @@ def wrap(angle: FloatArray) -> FloatArray:
     return np.clip(turned, -_PI, _PI)
 
 
-def _momentum(name: str) -> Feature:
-    return Feature(name, low=0.0, scale=Scale.LOG)
+def _momentum(name: str, *thresholds: float) -> Feature:
+    return Feature(name, low=0.0, scale=Scale.LOG, edges=thresholds)
 
 
 def _neighbour(prefix: str) -> tuple[Feature, ...]:
@@ -168,8 +170,14 @@ def _neighbour(prefix: str) -> tuple[Feature, ...]:
 
 PARTON_FLAVOURS: Final = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 21.0)  # |PDG code|; anything else is 0
 HADRON_FLAVOURS: Final = (0.0, 4.0, 5.0)
+JET_CONTENTS: Final = (0.0, 1.0, 4.0, 5.0, 11.0, 13.0, 15.0, 21.0)  # unknown, light quark, c, b, e, μ, τ, gluon
+MUON_ORIGINS: Final = (0.0, 1.0, 15.0)  # a hadron, the hard process, a tau
+JET_LEAST: Final = 15.0  # GeV, in NanoAOD
+MUON_LEAST: Final = 3.0
+MUON_EDGE: Final = 2.4  # |η| where the chambers end
 TRACKER_EDGE: Final = 2.5  # |η| where the tracker, and with it taggers and qgl, ends
-_CALORIMETER_EDGES: Final = (1.3, TRACKER_EDGE, 2.75, 3.0, 3.25, 3.5, 4.0, 4.7)  # barrel, endcap, transition, forward
+# barrel, endcap, transition, forward
+_CALORIMETER_EDGES: Final = (1.3, MUON_EDGE, TRACKER_EDGE, 2.75, 3.0, 3.25, 3.5, 4.0, 4.7)
 STATUS_FLAGS: Final = (
     *("isPrompt", "isDecayedLeptonHadron", "isTauDecayProduct", "isPromptTauDecayProduct"),
     *("isDirectTauDecayProduct", "isDirectPromptTauDecayProduct", "isDirectHadronDecayProduct", "isHardProcess"),
@@ -188,17 +196,24 @@ JET_CONDITIONS: Final = (
     Feature("gen_eta", low=-8.0, high=8.0, scale=Scale.ETA, edges=_CALORIMETER_EDGES),
     _momentum("gen_mass"),
     Feature("gen_phi", Kind.ANGLE, -np.pi, np.pi, scale=Scale.PHI),
-    _momentum("gen_pt"),
+    _momentum("gen_pt", JET_LEAST),
+    _momentum("gen_hadronic"),
+    Feature("content", Kind.CATEGORY, 0.0, 21.0, JET_CONTENTS, scale=Scale.ONE_HOT, classes=True),
     Feature("parton_flavour", Kind.CATEGORY, 0.0, 21.0, PARTON_FLAVOURS, scale=Scale.ONE_HOT),
     Feature("hadron_flavour", Kind.CATEGORY, 0.0, 5.0, HADRON_FLAVOURS, scale=Scale.ONE_HOT),
+    Feature("near_dr", low=0.0, high=1.0),  # the closest other GenJet within 1: it takes area, and shares particles
+    _momentum("near_pt"),
+    Feature("near_b", Kind.BOOLEAN, 0.0, 1.0, scale=Scale.FLAG),
+    _momentum("beside_ht"),
     *_EVENT,
     Feature("nPU", Kind.INTEGER, 0.0),
 )
 MUON_CONDITIONS: Final = (
     Feature("gen_eta", low=-8.0, high=8.0, scale=Scale.ETA, edges=(0.9, 1.2)),  # barrel, overlap, endcap
     Feature("gen_phi", Kind.ANGLE, -np.pi, np.pi, scale=Scale.PHI),
-    _momentum("gen_pt"),
+    _momentum("gen_pt", MUON_LEAST),
     Feature("gen_charge", Kind.DISCRETE, -1.0, 1.0, (-1.0, 1.0)),
+    Feature("origin", Kind.CATEGORY, 0.0, 15.0, MUON_ORIGINS, scale=Scale.ONE_HOT, classes=True),
     *(Feature(f"status_{flag}", Kind.BOOLEAN, 0.0, 1.0, scale=Scale.FLAG) for flag in STATUS_FLAGS),
     Feature("jet_dr", low=0.0, high=0.5),
     Feature("jet_deta", low=-0.5, high=0.5),
@@ -211,6 +226,7 @@ MUON_CONDITIONS: Final = (
     Feature("pudensity", low=0.0),
     Feature("sumEOOT", Kind.INTEGER, 0.0),
     Feature("sumLOOT", Kind.INTEGER, 0.0),
+    _momentum("beside_ht"),
     *_EVENT,
 )
 
@@ -254,7 +270,7 @@ JET_TARGETS: Final = (
     _ratio("Jet_mass", "gen_mass", floor=1.0),
     Feature("nConstituents", Kind.INTEGER, 1.0, 500.0, branch="Jet_nConstituents"),
     _phi("Jet_phi"),
-    _ratio("Jet_pt", "gen_pt", least=15.0),
+    _ratio("Jet_pt", "gen_pt", least=JET_LEAST),
     _score("Jet_qgl"),
     _value("Jet_muEF", 0.0, 1.0),
     Feature("puId", Kind.DISCRETE, 0.0, 7.0, (0.0, 4.0, 6.0, 7.0), branch="Jet_puId"),
@@ -263,7 +279,7 @@ JET_TARGETS: Final = (
 MUON_TARGETS: Final = (
     _eta("Muon_eta", 2.5),
     _phi("Muon_phi"),
-    _ratio("Muon_pt", "gen_pt", least=3.0),
+    _ratio("Muon_pt", "gen_pt", least=MUON_LEAST),
     _value("Muon_dxy", -100.0, 100.0),
     _value("Muon_dxyErr", 0.0, 100.0),
     _value("Muon_dz", -100.0, 100.0),

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from flashbench.errors import PluginError, SchemaError
 from flashbench.simulators.flash import weights
+from flashbench.simulators.flash.classes import ByClass
 from flashbench.simulators.flash.features import Feature, FloatArray
 from flashbench.simulators.flash.flow import BLOCK, FastFlow, FlowConfig, build, in_blocks
-from flashbench.simulators.flash.transforms import Float32Array, RankGaussian, Standardise
+from flashbench.simulators.flash.transforms import Float32Array, Standardise
 
 BoolArray = NDArray[np.bool_]
 
@@ -34,7 +35,7 @@ class FlowModel:
     """
 
     def __init__(
-        self, config: FlowConfig, flow: Any, standardise: Standardise, rank: RankGaussian, compile: bool = False
+        self, config: FlowConfig, flow: Any, standardise: Standardise, rank: ByClass, compile: bool = False
     ) -> None:
         self.config, self.flow, self.standardise, self.rank = config, flow, standardise, rank
         self._fast = FastFlow(flow, compile=compile)
@@ -42,7 +43,7 @@ class FlowModel:
     @property
     def targets(self) -> tuple[Feature, ...]:
         """Features of the generated columns."""
-        return self.rank.features
+        return self.rank.whole.features
 
     @property
     def conditions(self) -> tuple[Feature, ...]:
@@ -80,7 +81,7 @@ class FlowModel:
 
         def work(block: slice) -> None:
             latent = self.draw(noise[block], self.standardise.forward(conditions[block]))
-            out[block] = self.rank.inverse(latent)
+            out[block] = self.values(latent, conditions[block])
 
         in_blocks(rows, threads, work)
         return out
@@ -122,11 +123,28 @@ class FlowModel:
         """Rows whose condition `name` is one that an object of the training sample had; shape (rows,)."""
         return self.standardise.within(conditions, name)
 
-    def calibrated(self, drawn: Float32Array, latent: Float32Array, values: FloatArray) -> Self:
-        """The same flow with its transform calibrated, see `RankGaussian.calibrated`."""
+    def values(self, latent: Float32Array, conditions: FloatArray) -> FloatArray:
+        """Targets of latents, shape (rows, targets), for raw conditions of the same rows."""
+        return self.rank.inverse(latent, self._labels(conditions))
+
+    def calibrated(
+        self, drawn: tuple[Float32Array, FloatArray], latent: tuple[Float32Array, FloatArray], values: FloatArray
+    ) -> Self:
+        """The same flow with its transforms calibrated, see `ByClass.calibrated`.
+
+        Args:
+            drawn, latent: latents from the flow and of the training sample, each with its raw conditions.
+            values: targets of the training sample.
+        """
+        labels = self._labels(drawn[1]), self._labels(latent[1])
+        known = (labels[0], labels[1]) if labels[0] is not None and labels[1] is not None else None
         model = copy(self)
-        model.rank = self.rank.calibrated(drawn, latent, values)
+        model.rank = self.rank.calibrated(drawn[0], latent[0], values, known)
         return model
+
+    def _labels(self, conditions: FloatArray) -> FloatArray | None:
+        """Class of each row, shape (rows,)."""
+        return next((conditions[:, k] for k, f in enumerate(self.conditions) if f.classes), None)
 
     def latent(self, conditions: FloatArray, rng: np.random.Generator) -> Float32Array:
         """What the flow alone draws, before the targets' distributions are put on; shape (rows, targets)."""
@@ -180,7 +198,7 @@ class FlowModel:
         flow = build(config)
         state = {name.removeprefix(_FLOW): a for name, a in tensors.items() if name.startswith(_FLOW)}
         flow.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
-        rank = RankGaussian.from_tensors(tensors, features_named(targets, metadata["targets"], directory))
+        rank = ByClass.from_tensors(tensors, features_named(targets, metadata["targets"], directory))
         standardise = Standardise.from_tensors(tensors, features_named(conditions, metadata["conditions"], directory))
         return cls(config, flow, standardise, rank, compile)
 

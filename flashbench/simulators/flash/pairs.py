@@ -1,7 +1,7 @@
 """Pairs of objects of the same event, on flat arrays: nothing loops over events.
 
-What to use when: `flatten` to leave awkward, `pairs` for all pairs of two collections, `distances` for their ΔR,
-`closest` for the nearest partners of each object, `one_to_one` to match two collections.
+What to use when: `flatten` to leave awkward, `pairs` for pairs of two collections that are near each other,
+`combinations` for all pairs, `closest` for the nearest partners of each object, `one_to_one` to match two collections.
 """
 
 from __future__ import annotations
@@ -91,17 +91,22 @@ def pairs(left: Flat, right: Flat, within: float) -> Pairs:
     Returns:
         Differences are left − right, Δφ wrapped.
     """
-    partners = right.counts[left.event]
-    row = np.repeat(np.arange(len(left)), partners)
-    ends = np.cumsum(partners)
-    place = np.arange(len(row)) - np.repeat(ends - partners, partners)
-    partner = np.repeat(right.starts[left.event], partners) + place
+    row, partner = combinations(left, right)
     deta = left["eta"][row] - right["eta"][partner]
     near = np.abs(deta) < within
     row, partner, deta = row[near], partner[near], deta[near]
     dphi = wrap(left["phi"][row] - right["phi"][partner])
     found = Pairs(row, partner, deta, dphi, np.hypot(deta, dphi))
     return found.take(found.dr < within)
+
+
+def combinations(left: Flat, right: Flat) -> tuple[IntArray, IntArray]:
+    """Rows of every pair of the same event, left and right, each of shape (pairs,), ordered by the left row."""
+    partners = right.counts[left.event]
+    row = np.repeat(np.arange(len(left)), partners)
+    ends = np.cumsum(partners)
+    place = np.arange(len(row)) - np.repeat(ends - partners, partners)
+    return row, np.repeat(right.starts[left.event], partners) + place
 
 
 def closest(found: Pairs, ranks: int) -> tuple[Pairs, ...]:

@@ -263,7 +263,8 @@ def _expand(column: FloatArray, feature: Feature) -> list[FloatArray]:
     """Network inputs of one raw column before they are standardised, each of shape (rows,)."""
     match feature.scale:
         case Scale.LOG:
-            return [np.log1p(np.maximum(column, 0.0))]
+            positive = np.maximum(column, 0.0)
+            return [np.log1p(positive), *(np.minimum(edge / np.maximum(positive, 1e-3), 2.0) for edge in feature.edges)]
         case Scale.ETA:
             size = np.abs(column)
             return [column, size, *((size > edge).astype(np.float64) for edge in feature.edges)]

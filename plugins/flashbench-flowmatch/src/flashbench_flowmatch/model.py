@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from flashbench.errors import PluginError
 from flashbench.simulators.flash import weights
+from flashbench.simulators.flash.classes import ByClass
 from flashbench.simulators.flash.features import Feature
 from flashbench.simulators.flash.flow import BLOCK, one_core
 from flashbench.simulators.flash.model import FlowModel, features_named
-from flashbench.simulators.flash.transforms import RankGaussian, Standardise
+from flashbench.simulators.flash.transforms import Standardise
 from flashbench_flowmatch.velocity import Velocity, VelocityConfig, integrate
 
 STEPS: Final = 4
@@ -37,7 +38,7 @@ class FlowMatchModel(FlowModel):
         config: VelocityConfig,
         velocity: Velocity,
         standardise: Standardise,
-        rank: RankGaussian,
+        rank: ByClass,
         steps: int = STEPS,
     ) -> None:
         self.config: Any = config
@@ -88,6 +89,6 @@ class FlowMatchModel(FlowModel):
         velocity = Velocity(config)
         state = {n.removeprefix(_VELOCITY): torch.from_numpy(a) for n, a in tensors.items() if n.startswith(_VELOCITY)}
         velocity.load_state_dict(state)
-        rank = RankGaussian.from_tensors(tensors, features_named(targets, metadata["targets"], directory))
+        rank = ByClass.from_tensors(tensors, features_named(targets, metadata["targets"], directory))
         standardise = Standardise.from_tensors(tensors, features_named(conditions, metadata["conditions"], directory))
         return cls(config, velocity, standardise, rank, steps or metadata["steps"])

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from flashbench.errors import RunError
+from flashbench.simulators.flash.classes import ByClass
 from flashbench.simulators.flash.efficiency import ChargeFlip
 from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS, Feature, FloatArray
 from flashbench.simulators.flash.networks import MANIFEST, PARTS, read_manifest, write_manifest
@@ -104,7 +105,7 @@ def train_match(  # noqa: PLR0917 - two matrices, what their columns are, and ho
     config = VelocityConfig(targets.shape[1], sample.standardise.inputs, hidden, blocks, seed)
     velocity = Velocity(config)
     fit(MatchTask(velocity, sample.latent, sample.inputs, sample.held_out), loop, out, progress, seed)
-    trained = FlowMatchModel(config, velocity, sample.standardise, sample.rank, steps)
+    trained = FlowMatchModel(config, velocity, sample.standardise, ByClass(sample.rank), steps)
     return calibrate(trained, sample, np.random.default_rng([seed, 1]), _CALIBRATION_ROWS)
 
 
