@@ -220,7 +220,7 @@ def test_what_a_jet_is():
     leptons = [(13, etas[5], 25.0), (13, etas[0], 5.0), (11, etas[6], -30.0), (15, etas[7], 50.0)]
     particles = [
         {"pt": abs(pt), "eta": eta, "phi": 0.0, "pdgId": -code if pt < 0 else code, "status": 2 if code == 15 else 1,
-         "statusFlags": LAST_COPY}
+         "statusFlags": LAST_COPY, "genPartIdxMother": -1}
         for code, eta, pt in leptons
     ]  # fmt: skip
     events = ak.Array([{"GenJet": jets, "GenPart": particles, "Pileup": dict.fromkeys(c.PILEUP, 1.0)}])
@@ -230,16 +230,27 @@ def test_what_a_jet_is():
 
 
 def test_where_a_muon_is_from():
-    bits = [1 << STATUS_FLAGS.index(name) for name in ("isPrompt", "isTauDecayProduct", "isDirectHadronDecayProduct")]
-    flags = [bits[0], bits[1], bits[2], bits[0] | bits[1]]
+    """Hard process, tau, tau of the hard process; then b, c, c of a b by way of another c, pion, nobody."""
+    prompt, of_tau = (1 << STATUS_FLAGS.index(name) for name in ("isPrompt", "isTauDecayProduct"))
+    hadrons = [(511, -1), (411, -1), (-5122, -1), (4122, 2), (-421, 3), (211, -1)]  # code, place of the mother
+    muons = [(prompt, -1), (of_tau, -1), (prompt | of_tau, -1), (0, 0), (0, 1), (0, 4), (0, 5), (0, -1)]
+    rows = [(code, 2, 0, mother) for code, mother in hadrons]
+    rows += [(13, 1, flags | LAST_COPY, mother) for flags, mother in muons]
     particles = [
-        {"pt": 20.0, "eta": 0.1 * k, "phi": 0.0, "pdgId": 13, "status": 1, "statusFlags": LAST_COPY | f}
-        for k, f in enumerate(flags)
-    ]
-    none = {name: np.empty(0) for name in ("pt", "eta", "phi", "mass", "partonFlavour", "hadronFlavour")}
+        {"pt": 20.0, "eta": 0.1, "phi": 0.0, "pdgId": code, "status": status, "statusFlags": flags,
+         "genPartIdxMother": mother}
+        for code, status, flags, mother in rows
+    ]  # fmt: skip
+    other = [{**particles[0], "pdgId": 521}, {**particles[-1], "genPartIdxMother": 0}]  # counts from its own event
     events = ak.zip(
-        {"GenPart": ak.Array([particles]), "Pileup": ak.Array([dict.fromkeys(c.PILEUP, 1.0)])}, depth_limit=1
+        {
+            "GenPart": ak.Array([particles, other]),
+            "GenJet": ak.Array([[], []]),
+            "Pileup": ak.Array([dict.fromkeys(c.PILEUP, 1.0)] * 2),
+        },
+        depth_limit=1,
     )
-    muons = c.gen_muons(events)
-    columns = c.muon_conditions(muons, Flat({**none, "index": np.empty(0, int)}, np.array([0])), events)
-    assert columns["origin"].tolist() == [1, 15, 0, 1]
+    none = {name: np.empty(0) for name in ("pt", "eta", "phi", "mass", "partonFlavour", "hadronFlavour")}
+    jets = Flat({**none, "index": np.empty(0, int)}, np.array([0, 0]))
+    columns = c.muon_conditions(c.gen_muons(events), jets, events)
+    assert columns["origin"].tolist() == [1, 15, 1, 5, 4, 45, 0, 0, 5]

@@ -18,7 +18,7 @@ import numpy as np
 
 from flashbench.errors import SchemaError
 from flashbench.simulators.flash.features import STATUS_FLAGS, Feature
-from flashbench.simulators.flash.pairs import Flat, FloatArray, Pairs, closest, combinations, flatten, pairs
+from flashbench.simulators.flash.pairs import Flat, FloatArray, IntArray, Pairs, closest, combinations, flatten, pairs
 
 LAST_COPY: Final = 1 << 13  # GenPart_statusFlags
 PILEUP: Final = ("gpudensity", "nPU", "nTrueInt", "pudensity", "sumEOOT", "sumLOOT")
@@ -26,6 +26,7 @@ PILEUP: Final = ("gpudensity", "nPU", "nTrueInt", "pudensity", "sumEOOT", "sumLO
 MUON_PT: Final = 2.5  # GeV; NanoAOD stores muons from 3 GeV
 MUON_ETA: Final = 2.8  # the chambers end at 2.4
 _NEAR: Final = 0.4  # ΔR to a neighbour of the other kind
+_GENERATIONS: Final = 6  # of ancestors that are looked at
 _ACTIVE_PT: Final = 20.0  # GeV, above what any NanoAOD stores
 _BESIDE: Final = 1.0  # ΔR to another jet: discs of radius 0.4 overlap up to 0.8
 _BAND: Final = 1.0  # |Δη|
@@ -54,6 +55,7 @@ def gen_muons(events: ak.Array) -> Flat:
     """
     particles = _particles(events)
     last = (particles["statusFlags"] & LAST_COPY) != 0
+    particles.columns["hadron"] = _hadrons(particles)
     return particles.select((np.abs(particles["pdgId"]) == 13) & (particles["status"] == 1) & last)
 
 
@@ -209,13 +211,29 @@ def _leptons(events: ak.Array) -> Flat:
 
 def _particles(events: ak.Array) -> Flat:
     _require(events, "GenPart")
-    return flatten(events.GenPart, ("pt", "eta", "phi", "pdgId", "status", "statusFlags"))
+    return flatten(events.GenPart, ("pt", "eta", "phi", "pdgId", "status", "statusFlags", "genPartIdxMother"))
 
 
 def _origins(muons: Flat) -> FloatArray:
-    """Where a muon is from: 1 the hard process, 15 a tau, 0 a hadron."""
+    """Where a muon is from, shape (muons,): 1 the hard process, 15 a tau, else its hadron; 0 if nothing is known."""
     prompt, tau = ((muons["statusFlags"] >> STATUS_FLAGS.index(flag)) & 1 for flag in ("isPrompt", "isTauDecayProduct"))
-    return np.select([prompt == 1, tau == 1], [1, 15], 0).astype(np.float64)
+    return np.select([prompt == 1, tau == 1], [1, 15], muons["hadron"]).astype(np.float64)
+
+
+def _hadrons(particles: Flat) -> IntArray:
+    """What each particle decayed from: 5 a b hadron, 4 a c hadron, 45 one of a b hadron, 0 none; shape (particles,)."""
+    code = np.abs(particles["pdgId"].astype(np.int64))
+    digits = np.stack([code // 100 % 10, code // 1000 % 10])
+    own = np.where((digits == 5).any(axis=0), 5, np.where((digits == 4).any(axis=0), 4, 0))
+    first = np.repeat(particles.starts, particles.counts)
+    local = particles["genPartIdxMother"].astype(np.int64)
+    mother = np.where((local >= 0) & (local < np.repeat(particles.counts, particles.counts)), local + first, -1)
+    near, above = np.where(mother >= 0, own[mother], 0), mother
+    beauty = np.zeros(len(code), dtype=bool)
+    for _ in range(_GENERATIONS):
+        above = np.where(above >= 0, mother[above], -1)
+        beauty |= (above >= 0) & (own[above] == 5)
+    return np.where((near == 4) & beauty, 45, near)
 
 
 def _beside(objects: Flat, jets: Flat, muons: Flat) -> FloatArray:
