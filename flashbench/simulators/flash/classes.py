@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flashbench.simulators.flash.features import Feature, FloatArray
-from flashbench.simulators.flash.transforms import Float32Array, RankGaussian, Tensors
+from flashbench.simulators.flash.flow import in_blocks
+from flashbench.simulators.flash.transforms import Float32Array, RankGaussian, Tensors, within_reach
 
 FEWEST_ROWS: Final = 2000
 """Training rows of a class with a transform of its own."""
@@ -34,20 +34,36 @@ class ByClass:
     def __init__(self, whole: RankGaussian, parts: Mapping[float, RankGaussian] | None = None) -> None:
         self.whole, self.parts = whole, dict(parts or {})
 
-    def inverse(self, latent: NDArray[np.floating], labels: FloatArray | None = None) -> FloatArray:
+    def inverse(self, latent: Float32Array, labels: FloatArray | None = None, threads: int = 1) -> FloatArray:
         """Physical values of latents, see `RankGaussian.inverse`.
+
+        One class after the other, since its tables fill a core's cache.
 
         Args:
             latent: shape (rows, targets).
             labels: class of each row, shape (rows,); None where there are no classes.
+            threads: blocks worked on at a time.
         """
         if labels is None or not self.parts:
-            return self.whole.inverse(latent)
-        values = np.empty(latent.shape)
-        for label in np.unique(labels):
-            rows = np.flatnonzero(labels == label)
-            values[rows] = self.parts.get(float(label), self.whole).inverse(latent[rows])
-        return values
+            return self._sorted(latent, np.zeros(len(latent)), threads).T
+        order = np.argsort(labels, kind="stable")
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        return np.take(self._sorted(latent[order], labels[order], threads), back, axis=1).T
+
+    def _sorted(self, latent: Float32Array, labels: FloatArray, threads: int) -> FloatArray:
+        """Values of rows ordered by class, shape (targets, rows)."""
+        columns = within_reach(latent)
+        out = np.empty(columns.shape)
+
+        def work(block: slice) -> None:
+            starts = block.start + np.flatnonzero(np.diff(labels[block], prepend=np.nan))
+            for start, stop in zip(starts, [*starts[1:], block.stop], strict=True):
+                rank = self.parts.get(float(labels[start]), self.whole)
+                out[:, start:stop] = rank.values(columns[:, start:stop])
+
+        in_blocks(len(labels), threads, work)
+        return out
 
     def calibrated(
         self,

@@ -75,16 +75,15 @@ class FlowModel:
         if conditions.ndim != 2 or conditions.shape[1] != len(self.conditions):
             problem = f"shape {conditions.shape} does not fit {len(self.conditions)} conditions"
             raise SchemaError("FlowModel.generate", "conditions", problem)
-        out = np.empty((len(self.targets), rows)).T
+        latent = np.empty((rows, len(self.targets)), np.float32)
         noise = np.empty((-(-rows // BLOCK) * BLOCK, len(self.targets)), np.float32)
         rng.standard_normal(dtype=np.float32, out=noise)
 
         def work(block: slice) -> None:
-            latent = self.draw(noise[block], self.standardise.forward(conditions[block]))
-            out[block] = self.values(latent, conditions[block])
+            latent[block] = self.draw(noise[block], self.standardise.forward(conditions[block]))
 
         in_blocks(rows, threads, work)
-        return out
+        return self.values(latent, conditions, threads)
 
     def generate_stored(
         self, conditions: FloatArray, rng: np.random.Generator, threads: int = 1
@@ -123,9 +122,9 @@ class FlowModel:
         """Rows whose condition `name` is one that an object of the training sample had; shape (rows,)."""
         return self.standardise.within(conditions, name)
 
-    def values(self, latent: Float32Array, conditions: FloatArray) -> FloatArray:
+    def values(self, latent: Float32Array, conditions: FloatArray, threads: int = 1) -> FloatArray:
         """Targets of latents, shape (rows, targets), for raw conditions of the same rows."""
-        return self.rank.inverse(latent, self._labels(conditions))
+        return self.rank.inverse(latent, self._labels(conditions), threads)
 
     def calibrated(
         self, drawn: tuple[Float32Array, FloatArray], latent: tuple[Float32Array, FloatArray], values: FloatArray

@@ -26,6 +26,7 @@ Tensors = dict[str, NDArray[Any]]
 Float32Array = NDArray[np.float32]
 
 _BUCKETS: Final = 2048  # uniform in the latent: the first guess of a segment
+_FULL_STEPS: Final = 4  # of all rows, before only those that are not there yet go on
 _REACH: Final = 6.0  # latents beyond are the extreme values
 _CLIP: Final = 8.0  # standardised conditions are kept within
 
@@ -34,8 +35,7 @@ class RankGaussian:
     """Each target by its own rank to a standard normal, and back.
 
     A table of segments a target, sorted in the latent: `edge` where a segment begins, and the values `left`, `right` at
-    its two ends. Atoms (spikes, integers, flags) are flat segments, so that they come back exactly. The inverse looks a
-    segment up by a uniform grid, so that its cost does not grow with the table.
+    its ends. Atoms (spikes, integers, flags) are flat segments: they come back exactly. A uniform grid finds them.
 
     Attributes:
         tables, features: one a target.
@@ -123,18 +123,20 @@ class RankGaussian:
         Raises:
             SimulationError: a latent is not finite.
         """
-        z = np.ascontiguousarray(latent.T, np.float32)
-        if not np.isfinite(z).all():
-            raise SimulationError("flash", "the flow returned a latent that is not finite", "the weights are damaged")
-        np.clip(z, -_REACH, _REACH, out=z)
+        return self.values(within_reach(latent)).T
+
+    def values(self, z: Float32Array) -> FloatArray:
+        """`inverse` of columns from `within_reach`: shape (targets, rows) in and out."""
+        z = np.ascontiguousarray(z)
         segment = self._start[_bucket(z) + self._row]
-        for _ in range(self._steps):
+        for _ in range(min(self._steps, _FULL_STEPS)):
             segment += z >= self._next[segment]
-        value = self._left[segment] + self._slope[segment] * (z - self._edge[segment])
+        if self._steps > _FULL_STEPS:
+            _search(z, segment, self._next)
+        value: FloatArray = self._left[segment] + self._slope[segment] * (z - self._edge[segment])
         np.clip(value, self._low, self._high, out=value)
-        apply(self.rules, value)
-        physical: FloatArray = value.T
-        return physical
+        apply(self.rules, list(value))
+        return value
 
     def tensors(self) -> Tensors:
         """Arrays to store: float32 segments of all targets, and how many each has."""
@@ -155,6 +157,28 @@ class RankGaussian:
         rows = zip(*parts, tensors["rank.end"], strict=True)
         rules = [Implication(int(a), float(x), int(b), float(y)) for a, x, b, y in tensors["rank.rules"]]
         return cls([Quantiles(edge, left, right, np.float32(end)) for edge, left, right, end in rows], features, rules)
+
+
+def _search(z: Float32Array, segment: NDArray[np.int32], after: Float32Array) -> None:
+    """Move each segment to the one that holds its latent; nearly all are there: only tails have many in a bucket."""
+    place, latent = segment.reshape(-1), z.reshape(-1)
+    left = np.flatnonzero(latent >= after[place])
+    while len(left):
+        place[left] += 1
+        left = left[latent[left] >= after[place[left]]]
+
+
+def within_reach(latent: NDArray[np.floating[Any]]) -> Float32Array:
+    """Latents (rows, targets) as contiguous columns (targets, rows), extreme ones moved to where the tables end.
+
+    Raises:
+        SimulationError: a latent is not finite.
+    """
+    z: Float32Array = np.array(latent.T, np.float32, order="C")
+    if not np.isfinite(z).all():
+        raise SimulationError("flash", "the flow returned a latent that is not finite", "the weights are damaged")
+    np.clip(z, -_REACH, _REACH, out=z)
+    return z
 
 
 def _bucket(z: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
