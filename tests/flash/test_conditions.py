@@ -253,4 +253,5 @@ def test_where_a_muon_is_from():
     none = {name: np.empty(0) for name in ("pt", "eta", "phi", "mass", "partonFlavour", "hadronFlavour")}
     jets = Flat({**none, "index": np.empty(0, int)}, np.array([0, 0]))
     columns = c.muon_conditions(c.gen_muons(events), jets, events)
-    assert columns["origin"].tolist() == [1, 15, 1, 5, 4, 45, 0, 0, 5]
+    assert columns["origin"].tolist() == [1, 15, 1, 0, 0, 0, 0, 0, 0]
+    assert columns["decay"].tolist() == [1, 15, 1, 5, 4, 45, 0, 0, 5]

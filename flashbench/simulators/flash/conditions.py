@@ -11,10 +11,11 @@ References:
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import awkward as ak
 import numpy as np
+from numpy.typing import NDArray
 
 from flashbench.errors import SchemaError
 from flashbench.simulators.flash.features import STATUS_FLAGS, Feature
@@ -113,12 +114,12 @@ def muon_conditions(muons: Flat, jets: Flat, events: ak.Array) -> Columns:
 
     Returns:
         Kinematics and charge; the 15 status flags as 0 or 1; ΔR, Δη, Δφ, pt, mass of the closest GenJet within ΔR 0.4
-        (0.5, 0.5, 0.5, 0, 0 if there is none); six pile-up variables. Beyond the 30 of the prototype: `origin`,
-        `beside_ht` and the event's `activity`.
+        (0.5, 0.5, 0.5, 0, 0 if there is none); six pile-up variables. Beyond the 30 of the prototype: `origin`
+        and `decay`, `beside_ht` and the event's `activity`.
     """
     columns: Columns = {f"gen_{name}": muons[name].astype(np.float64) for name in ("eta", "phi", "pt")}
     columns["gen_charge"] = charge(muons)
-    columns["origin"] = _origins(muons)
+    columns["origin"], columns["decay"] = _origins(muons, np.zeros(len(muons))), _origins(muons, muons["hadron"])
     for bit, name in enumerate(STATUS_FLAGS):
         columns[f"status_{name}"] = ((muons["statusFlags"] >> bit) & 1).astype(np.float64)
     (near,) = closest(pairs(muons, jets, _NEAR), 1)
@@ -214,10 +215,10 @@ def _particles(events: ak.Array) -> Flat:
     return flatten(events.GenPart, ("pt", "eta", "phi", "pdgId", "status", "statusFlags", "genPartIdxMother"))
 
 
-def _origins(muons: Flat) -> FloatArray:
-    """Where a muon is from, shape (muons,): 1 the hard process, 15 a tau, else its hadron; 0 if nothing is known."""
+def _origins(muons: Flat, otherwise: NDArray[Any]) -> FloatArray:
+    """Where a muon is from, shape (muons,): 1 the hard process, 15 a tau, else as given."""
     prompt, tau = ((muons["statusFlags"] >> STATUS_FLAGS.index(flag)) & 1 for flag in ("isPrompt", "isTauDecayProduct"))
-    return np.select([prompt == 1, tau == 1], [1, 15], muons["hadron"]).astype(np.float64)
+    return np.select([prompt == 1, tau == 1], [1, 15], otherwise).astype(np.float64)
 
 
 def _hadrons(particles: Flat) -> IntArray:

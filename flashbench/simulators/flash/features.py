@@ -1,6 +1,6 @@
 """What FlashSim is told of an object and what it predicts, as declared tables.
 
-What to use when: `JET_CONDITIONS` (14 of the prototype and 10) and `MUON_CONDITIONS` (30 and 5) for the generator-side
+What to use when: `JET_CONDITIONS` (14 of the prototype and 10) and `MUON_CONDITIONS` (30 and 6) for the generator-side
 inputs, `JET_TARGETS` (17) and `MUON_TARGETS` (22) for the reconstructed quantities, `targets_for` to keep the targets
 that a file holds, `Feature.encode` and `Feature.decode` between a reconstructed quantity and its target. The
 Gaussianising transform that is learned from data is in `transforms`.
@@ -56,6 +56,7 @@ class Scale(StrEnum):
     PHI = "phi"  # cos and sin
     ONE_HOT = "one-hot"
     FLAG = "flag"  # 0 or 1 as it stands
+    LABEL = "label"  # not at all: for calibration only
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,8 @@ def _neighbour(prefix: str) -> tuple[Feature, ...]:
 PARTON_FLAVOURS: Final = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 21.0)  # |PDG code|; anything else is 0
 HADRON_FLAVOURS: Final = (0.0, 4.0, 5.0)
 JET_CONTENTS: Final = (0.0, 1.0, 4.0, 5.0, 11.0, 13.0, 15.0, 21.0)  # unknown, light quark, c, b, e, μ, τ, gluon
-MUON_ORIGINS: Final = (0.0, 1.0, 4.0, 5.0, 15.0, 45.0)  # unknown, hard process, c, b, τ, c of a b
+MUON_ORIGINS: Final = (0.0, 1.0, 15.0)  # a hadron, the hard process, a tau
+MUON_DECAYS: Final = (0.0, 1.0, 4.0, 5.0, 15.0, 45.0)  # the same, c, b and c of a b told apart
 JET_LEAST: Final = 15.0  # GeV, in NanoAOD
 MUON_LEAST: Final = 3.0
 MUON_EDGE: Final = 2.4  # |η| where the chambers end
@@ -213,7 +215,8 @@ MUON_CONDITIONS: Final = (
     Feature("gen_phi", Kind.ANGLE, -np.pi, np.pi, scale=Scale.PHI),
     _momentum("gen_pt", MUON_LEAST),
     Feature("gen_charge", Kind.DISCRETE, -1.0, 1.0, (-1.0, 1.0)),
-    Feature("origin", Kind.CATEGORY, 0.0, 45.0, MUON_ORIGINS, scale=Scale.ONE_HOT, classes=True),
+    Feature("origin", Kind.CATEGORY, 0.0, 15.0, MUON_ORIGINS, scale=Scale.ONE_HOT),
+    Feature("decay", Kind.CATEGORY, 0.0, 45.0, MUON_DECAYS, scale=Scale.LABEL, classes=True),
     *(Feature(f"status_{flag}", Kind.BOOLEAN, 0.0, 1.0, scale=Scale.FLAG) for flag in STATUS_FLAGS),
     Feature("jet_dr", low=0.0, high=0.5),
     Feature("jet_deta", low=-0.5, high=0.5),

@@ -235,7 +235,7 @@ class Standardise:
         """
         _check(columns, features, "Standardise.fit")
         low, high = columns.min(axis=0), columns.max(axis=0)
-        wide = [np.stack(_expand(columns[:, j], f)) for j, f in enumerate(features)]
+        wide = [np.reshape(_expand(columns[:, j], f), (-1, len(columns))) for j, f in enumerate(features)]
         free = np.concatenate(
             [np.full(len(w), f.scale not in (Scale.ONE_HOT, Scale.FLAG)) for w, f in zip(wide, features, strict=True)]
         )
@@ -297,5 +297,7 @@ def _expand(column: FloatArray, feature: Feature) -> list[FloatArray]:
         case Scale.ONE_HOT:
             code = feature.restrict(column)
             return [(code == value).astype(np.float64) for value in feature.values]
+        case Scale.LABEL:
+            return []
         case _:
             return [column]
