@@ -22,7 +22,7 @@ PATIENCE = 120_000  # ms; a busy machine is not a fault of the page
 GRID = """
 name = "looked-at"
 [recipe]
-epochs = 24
+epochs = 40
 batch = 256
 rate = 1e-2
 [grid]

@@ -56,7 +56,6 @@ def gen_muons(events: ak.Array) -> Flat:
     """
     particles = _particles(events)
     last = (particles["statusFlags"] & LAST_COPY) != 0
-    particles.columns["hadron"] = _hadrons(particles)
     return particles.select((np.abs(particles["pdgId"]) == 13) & (particles["status"] == 1) & last)
 
 
@@ -119,7 +118,8 @@ def muon_conditions(muons: Flat, jets: Flat, events: ak.Array) -> Columns:
     """
     columns: Columns = {f"gen_{name}": muons[name].astype(np.float64) for name in ("eta", "phi", "pt")}
     columns["gen_charge"] = charge(muons)
-    columns["origin"], columns["decay"] = _origins(muons, np.zeros(len(muons))), _origins(muons, muons["hadron"])
+    columns["origin"] = _origins(muons, np.zeros(len(muons)))
+    columns["decay"] = _origins(muons, _hadrons(events, muons))
     for bit, name in enumerate(STATUS_FLAGS):
         columns[f"status_{name}"] = ((muons["statusFlags"] >> bit) & 1).astype(np.float64)
     (near,) = closest(pairs(muons, jets, _NEAR), 1)
@@ -212,7 +212,7 @@ def _leptons(events: ak.Array) -> Flat:
 
 def _particles(events: ak.Array) -> Flat:
     _require(events, "GenPart")
-    return flatten(events.GenPart, ("pt", "eta", "phi", "pdgId", "status", "statusFlags", "genPartIdxMother"))
+    return flatten(events.GenPart, ("pt", "eta", "phi", "pdgId", "status", "statusFlags"))
 
 
 def _origins(muons: Flat, otherwise: NDArray[Any]) -> FloatArray:
@@ -221,8 +221,9 @@ def _origins(muons: Flat, otherwise: NDArray[Any]) -> FloatArray:
     return np.select([prompt == 1, tau == 1], [1, 15], otherwise).astype(np.float64)
 
 
-def _hadrons(particles: Flat) -> IntArray:
-    """What each particle decayed from: 5 a b hadron, 4 a c hadron, 45 one of a b hadron, 0 none; shape (particles,)."""
+def _hadrons(events: ak.Array, muons: Flat) -> IntArray:
+    """What each muon is from: 5 a b hadron, 4 a c hadron, 45 one of a b hadron, 0 none; shape (muons,)."""
+    particles = flatten(events.GenPart, ("pdgId", "genPartIdxMother"))
     code = np.abs(particles["pdgId"].astype(np.int64))
     digits = np.stack([code // 100 % 10, code // 1000 % 10])
     own = np.where((digits == 5).any(axis=0), 5, np.where((digits == 4).any(axis=0), 4, 0))
@@ -234,7 +235,8 @@ def _hadrons(particles: Flat) -> IntArray:
     for _ in range(_GENERATIONS):
         above = np.where(above >= 0, mother[above], -1)
         beauty |= (above >= 0) & (own[above] == 5)
-    return np.where((near == 4) & beauty, 45, near)
+    found: IntArray = np.where((near == 4) & beauty, 45, near)
+    return np.take(found, particles.starts[muons.event] + muons["index"])
 
 
 def _beside(objects: Flat, jets: Flat, muons: Flat) -> FloatArray:
