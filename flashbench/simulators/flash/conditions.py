@@ -236,7 +236,8 @@ def _hadrons(events: ak.Array, muons: Flat) -> IntArray:
         above = np.where(above >= 0, mother[above], -1)
         beauty |= (above >= 0) & (own[above] == 5)
     found: IntArray = np.where((near == 4) & beauty, 45, near)
-    return np.take(found, particles.starts[muons.event] + muons["index"])
+    hadrons: IntArray = found[particles.starts[muons.event] + muons["index"]]
+    return hadrons
 
 
 def _beside(objects: Flat, jets: Flat, muons: Flat) -> FloatArray:
