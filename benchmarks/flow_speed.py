@@ -42,7 +42,8 @@ from flashbench.nanoaod import expand, load_block, open_source, plan_blocks, wri
 from flashbench.simulators import parse_run_name
 from flashbench.simulators.flash import FlashSimulator
 from flashbench.simulators.flash import conditions as conditioning
-from flashbench.simulators.flash.features import JET_CONDITIONS, JET_TARGETS, MUON_CONDITIONS, FloatArray
+from flashbench.simulators.flash.feature import FloatArray
+from flashbench.simulators.flash.features import JET_CONDITIONS, JET_TARGETS, MUON_CONDITIONS
 from flashbench.simulators.flash.flow import BLOCK, FastFlow, FlowConfig, build
 from flashbench.simulators.flash.model import FlowModel
 from flashbench.storage import write_json

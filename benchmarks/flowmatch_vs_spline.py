@@ -26,14 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from flashbench.simulators.flash.features import (
-    JET_CONDITIONS,
-    JET_TARGETS,
-    MUON_CONDITIONS,
-    MUON_TARGETS,
-    FloatArray,
-    Kind,
-)
+from flashbench.simulators.flash.feature import FloatArray, Kind
+from flashbench.simulators.flash.features import JET_CONDITIONS, JET_TARGETS, MUON_CONDITIONS, MUON_TARGETS
 from flashbench.simulators.flash.model import FlowModel
 from flashbench.simulators.flash.weights import load
 from flashbench.stats import classifier_test, wasserstein

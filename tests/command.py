@@ -46,7 +46,7 @@ def refused(done, *words):
     return done
 
 
-def one_line(done, *words):
+def assert_one_line(done, *words):
     refused(done, *words)
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr

@@ -10,7 +10,7 @@ import time
 import pytest
 import uproot
 
-from command import COMMAND, call, one_line, refused, type_in
+from command import COMMAND, assert_one_line, call, refused, type_in
 from flashbench.nanoaod import write_events
 from samples import nanoaod_events
 
@@ -76,28 +76,30 @@ def test_listings_say_where_things_come_from(tmp_path):
 
 
 def test_missing_file(tmp_path):
-    one_line(type_in(tmp_path, "run", "--sim", "full", "--input", "none.root"), "none.root: no such file")
+    assert_one_line(type_in(tmp_path, "run", "--sim", "full", "--input", "none.root"), "none.root: no such file")
 
 
 def test_directory(tmp_path):
-    one_line(call(tmp_path, "run", "--sim", "full", "--input", tmp_path), "is a directory", "*.root")
+    assert_one_line(call(tmp_path, "run", "--sim", "full", "--input", tmp_path), "is a directory", "*.root")
 
 
 def test_text_file(tmp_path):
     (tmp_path / "text.root").write_text("text")
-    one_line(call(tmp_path, "run", "--sim", "full", "--input", "text.root"), "text.root: not a readable ROOT file")
+    assert_one_line(
+        call(tmp_path, "run", "--sim", "full", "--input", "text.root"), "text.root: not a readable ROOT file"
+    )
 
 
 def test_truncated_file(tmp_path, nanoaod_file):
     raw = nanoaod_file.read_bytes()
     (tmp_path / "half.root").write_bytes(raw[: len(raw) // 2])
-    one_line(call(tmp_path, "run", "--sim", "full", "--input", "half.root"), "half.root", "truncated")
+    assert_one_line(call(tmp_path, "run", "--sim", "full", "--input", "half.root"), "half.root", "truncated")
 
 
 def test_file_without_events(tmp_path):
     with uproot.recreate(tmp_path / "x.root") as file:
         file.mktree("Runs", {"a": "int32"})
-    one_line(call(tmp_path, "run", "--sim", "full", "--input", "x.root"), "no tree 'Events' (found: Runs)")
+    assert_one_line(call(tmp_path, "run", "--sim", "full", "--input", "x.root"), "no tree 'Events' (found: Runs)")
 
 
 def test_nan_leaves_no_output(tmp_path):
@@ -109,18 +111,18 @@ def test_nan_leaves_no_output(tmp_path):
     flat[0] = np.nan
     events = ak.with_field(events, ak.with_field(events.Jet, ak.unflatten(flat, ak.num(events.Jet)), "pt"), "Jet")
     write_events(tmp_path / "nan.root", [events])
-    one_line(call(tmp_path, "run", "--sim", "full", "--input", "nan.root"), "Jet_pt: not finite in entry")
+    assert_one_line(call(tmp_path, "run", "--sim", "full", "--input", "nan.root"), "Jet_pt: not finite in entry")
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and p.name != "nan.root"]
 
 
 def test_unknown_names_suggest_near_ones(tmp_path):
-    one_line(call(tmp_path, "run", "--sim", "ful", "--process", "dy2j"), "no simulator named 'ful'", "full")
-    one_line(call(tmp_path, "run", "--sim", "full", "--process", "dyj2"), "no process named 'dyj2'", "dy2j")
-    one_line(call(tmp_path, "compare", "full", "gne"), "no simulator named 'gne'", "gen")
+    assert_one_line(call(tmp_path, "run", "--sim", "ful", "--process", "dy2j"), "no simulator named 'ful'", "full")
+    assert_one_line(call(tmp_path, "run", "--sim", "full", "--process", "dyj2"), "no process named 'dyj2'", "dy2j")
+    assert_one_line(call(tmp_path, "compare", "full", "gne"), "no simulator named 'gne'", "gen")
 
 
 def test_folds_of_a_deterministic_simulator(tmp_path, nanoaod_file):
-    one_line(call(tmp_path, "run", "--sim", "full@5", "--input", nanoaod_file), "not stochastic")
+    assert_one_line(call(tmp_path, "run", "--sim", "full@5", "--input", nanoaod_file), "not stochastic")
 
 
 def test_nothing_to_compare(tmp_path):
@@ -130,7 +132,7 @@ def test_nothing_to_compare(tmp_path):
 
 def test_bad_catalogue(tmp_path):
     (tmp_path / "my.toml").write_text("[processes.a]\nlabel = 3\n")
-    one_line(call(tmp_path, "processes", "--catalogue", "my.toml"), "my.toml: processes.a.label")
+    assert_one_line(call(tmp_path, "processes", "--catalogue", "my.toml"), "my.toml: processes.a.label")
 
 
 def test_real_events_through_both_backends(tmp_path, real_data):
@@ -144,7 +146,9 @@ def test_real_events_through_both_backends(tmp_path, real_data):
 def test_collision_data_runs_as_full_and_is_refused_as_gen(tmp_path, real_data):
     path = real_data / "nano_dimuon.root"
     assert call(tmp_path, "run", "--sim", "full", "--input", path).returncode == 0
-    one_line(call(tmp_path, "run", "--sim", "gen", "--input", path), "GenJet_pt", "GenPart_pdgId", "collision data")
+    assert_one_line(
+        call(tmp_path, "run", "--sim", "gen", "--input", path), "GenJet_pt", "GenPart_pdgId", "collision data"
+    )
 
 
 def test_interrupt_says_that_finished_blocks_are_kept(tmp_path):

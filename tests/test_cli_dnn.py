@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from command import call, one_line, refused
+from command import assert_one_line, call, refused
 from flashbench.nanoaod import write_events
 from onnx_models import layers, write_model
 from samples import nanoaod_events
@@ -85,9 +85,9 @@ def test_bad_networks_are_one_line(tmp_path, nanoaod_file):
     (tmp_path / "trap.onnx").write_bytes(pickle.dumps(["harmless"]))
     write_model(tmp_path / "few.onnx", layers(24), metadata=None, names=[f"x{n}" for n in range(24)])
     run = ("run", "--sim", "full", "--input", nanoaod_file, "--dnn")
-    one_line(call(tmp_path, *run, "trap.onnx"), "trap.onnx: not a usable ONNX model")
-    one_line(call(tmp_path, *run, "few.onnx"), "no input of few.onnx (metadata) named 'x0'")
-    one_line(call(tmp_path, *run, "none.onnx"), "none.onnx: cannot be read")
+    assert_one_line(call(tmp_path, *run, "trap.onnx"), "trap.onnx: not a usable ONNX model")
+    assert_one_line(call(tmp_path, *run, "few.onnx"), "no input of few.onnx (metadata) named 'x0'")
+    assert_one_line(call(tmp_path, *run, "none.onnx"), "none.onnx: cannot be read")
     assert not (tmp_path / "runs").exists()
 
 
@@ -96,4 +96,4 @@ def test_too_few_events_to_train_on_is_one_line(folder):
         folder, "train", "dnn", "--catalogue", "my.toml", "--background", "dy2j", "--region", "SR", "--events", 20,
         "--runs", "few-runs",
     )  # fmt: skip
-    one_line(done, "at least 20 are needed")
+    assert_one_line(done, "at least 20 are needed")

@@ -79,8 +79,7 @@ def cutflow_study(process: PairedProcess) -> CutflowStudy:
     runs = [paired.run for paired in process.all]
     cuts = tuple(dict.fromkeys(name for run in runs for name in run.cutflow.names))
     parts, errors, ratios, ratio_errors = np.full((4, len(runs), len(cuts)), np.nan)
-    weights = np.zeros(len(process.keys))
-    weights[process.reference.events] = process.reference.run.table["weight"]
+    weights = _weights(process)
     total = weights.sum()
     first = {name: _passing(process.reference, name, len(weights)) for name in process.reference.run.cutflow.names}
     for row, paired in enumerate(process.all):
@@ -106,6 +105,13 @@ def cutflow_study(process: PairedProcess) -> CutflowStudy:
     )
 
 
+def _weights(process: PairedProcess) -> FloatArray:
+    """Weight of each generator event, shape (events,)."""
+    weights = np.zeros(len(process.keys))
+    weights[process.reference.events] = process.reference.run.table["weight"]
+    return weights
+
+
 def _passing(paired: Paired, name: str, n_events: int) -> FloatArray:
     """Part of each event's folds that passes a cut and all before it, shape (events,)."""
     passed = paired.run.table["cuts_passed"] > paired.run.cutflow.names.index(name)
@@ -116,8 +122,7 @@ def migration_study(process: PairedProcess) -> MigrationStudy:
     """Pairs each simulator's events, and folds, with the reference's."""
     first, number = process.reference, len(STATES)
     shares = {paired.run.simulator: _shares(paired, len(process.keys)) for paired in process.all}
-    weights = np.zeros(len(process.keys))
-    weights[first.events] = first.run.table["weight"]
+    weights = _weights(process)
     reference = shares[first.run.simulator]
     parts = {}
     for paired in process.others:

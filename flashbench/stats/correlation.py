@@ -62,6 +62,7 @@ class _Ranks:
 
     @classmethod
     def of(cls, points: FloatArray) -> _Ranks:
+        """Ranks of columns of points, shape (points, columns)."""
         order = np.argsort(points, axis=0, kind="stable")
         ordered = np.take_along_axis(points, order, axis=0)
         rises = np.concatenate([np.zeros((1, points.shape[1]), dtype=np.intp), ordered[1:] != ordered[:-1]])

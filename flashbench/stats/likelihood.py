@@ -209,6 +209,7 @@ class _Problem:
         return np.asarray(total + ((values[:, 1:] - self.centres[sets]) ** 2).sum(axis=1) / 2, dtype=np.float64)
 
     def minimise(self, values: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Parameters at the minimum from those given, and which fits converged; shape (fits, parameters), (fits,)."""
         values, converged = values.copy(), np.zeros(len(values), dtype=np.bool_)
         todo = np.arange(len(values))
         current = self.objective(values, todo)

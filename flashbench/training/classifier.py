@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flashbench.simulators.flash.efficiency import Classifier
-from flashbench.simulators.flash.features import Feature, FloatArray
+from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.simulators.flash.transforms import Float32Array, Standardise
 from flashbench.training.loop import TOTAL, History, LoopConfig, Progress, fit
 

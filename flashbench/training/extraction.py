@@ -23,7 +23,8 @@ from flashbench.events import RECO_BRANCHES, Tier, columns
 from flashbench.nanoaod import Source, expand, load_block, open_source, plan_blocks, require
 from flashbench.simulators.flash import conditions as conditioning
 from flashbench.simulators.flash.fakes import FAKE_CONDITIONS, fake_targets_for
-from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS, Feature, targets_for
+from flashbench.simulators.flash.feature import Feature
+from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS, targets_for
 from flashbench.simulators.flash.pairs import Flat, FloatArray, Pairs, flatten, one_to_one, pairs
 
 BLOCK_EVENTS: Final = 5000

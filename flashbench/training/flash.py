@@ -26,7 +26,8 @@ from flashbench.errors import InputError, RunError
 from flashbench.nanoaod import expand, open_source
 from flashbench.simulators.flash.efficiency import ChargeFlip
 from flashbench.simulators.flash.fakes import FAKE_CONDITIONS, MOST_FAKES
-from flashbench.simulators.flash.features import FEATURE_VERSION, JET_CONDITIONS, MUON_CONDITIONS, FloatArray
+from flashbench.simulators.flash.feature import FloatArray
+from flashbench.simulators.flash.features import FEATURE_VERSION, JET_CONDITIONS, MUON_CONDITIONS
 from flashbench.simulators.flash.networks import MANIFEST, read_manifest, write_manifest
 from flashbench.storage import write_json
 from flashbench.training.extraction import Tables, extract

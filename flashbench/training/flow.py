@@ -13,7 +13,7 @@ from torch import Tensor
 
 from flashbench.errors import SchemaError
 from flashbench.simulators.flash.classes import ByClass
-from flashbench.simulators.flash.features import Feature, FloatArray
+from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.simulators.flash.flow import FlowConfig, build, log_prob
 from flashbench.simulators.flash.model import REDRAWS, FlowModel
 from flashbench.simulators.flash.transforms import Float32Array, RankGaussian, Standardise

@@ -159,6 +159,7 @@ class _Training:
         self.best = _copy(task.module)
 
     def run(self, progress: Progress | None) -> History:
+        """Train to the end, from where the checkpoint stands."""
         self._resume()
         write_text(self.out / _HISTORY, "".join(_line(e) for e in self.history.epochs))
         board = _board(self.out) if self.config.tensorboard else None

@@ -30,6 +30,7 @@ class _Graph:
         self.constants: list[Any] = []
 
     def constant(self, values: NDArray[Any]) -> str:
+        """Store an array in the network; its name."""
         name = f"constant{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from flashbench.errors import RunError
 from flashbench.simulators.flash import weights
-from flashbench.simulators.flash.features import Feature, FloatArray
+from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.training.classifier import train_classifier
 from flashbench.training.flow import FlowSettings, train_flow
 from flashbench.training.loop import Epoch, LoopConfig

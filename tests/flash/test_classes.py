@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flashbench.simulators.flash.classes import FEWEST_ROWS, ByClass
-from flashbench.simulators.flash.features import Feature
+from flashbench.simulators.flash.feature import Feature
 from flashbench.simulators.flash.transforms import RankGaussian
 
 FEATURES = (Feature("a"), Feature("b", low=0.0))

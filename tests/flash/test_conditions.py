@@ -94,7 +94,8 @@ def test_activity_is_hard_hadronic_pt_soft_jets_and_their_width(crowded):
                 soft += hadronic <= 20
                 mass, pt = mass + jet["mass"], pt + jet["pt"]
         expected.append((hard, soft, mass / max(pt, 1)))
-    found = c.activity(jets, muons)
+    near = pairs(jets, muons, 0.4)
+    found = c.activity(jets, np.bincount(near.left, weights=muons["pt"][near.right], minlength=len(jets)))
     names = ["event_ht", "event_soft", "event_width"]
     assert list(found) == names
     assert_allclose(np.column_stack(list(found.values())), expected, rtol=1e-12)

@@ -10,17 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from flashbench import events
 from flashbench.errors import UnknownNameError
-from flashbench.simulators.flash.features import (
-    JET_CONDITIONS,
-    JET_TARGETS,
-    MUON_CONDITIONS,
-    MUON_TARGETS,
-    Feature,
-    Kind,
-    Relation,
-    targets_for,
-    wrap,
-)
+from flashbench.simulators.flash.feature import Feature, Kind, Relation, wrap
+from flashbench.simulators.flash.features import JET_CONDITIONS, JET_TARGETS, MUON_CONDITIONS, MUON_TARGETS, targets_for
 
 TARGETS = (*JET_TARGETS, *MUON_TARGETS)
 TABLES = {"Jet": (JET_CONDITIONS, JET_TARGETS), "Muon": (MUON_CONDITIONS, MUON_TARGETS)}

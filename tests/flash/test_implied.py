@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flashbench.simulators.flash.features import Feature, Kind
+from flashbench.simulators.flash.feature import Feature, Kind
 from flashbench.simulators.flash.implied import Implication, apply, find
 from flashbench.simulators.flash.transforms import RankGaussian
 

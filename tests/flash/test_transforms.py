@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest
 
 from flashbench.errors import SchemaError, SimulationError
-from flashbench.simulators.flash.features import JET_CONDITIONS, JET_TARGETS, MUON_CONDITIONS, MUON_TARGETS, Scale
+from flashbench.simulators.flash.feature import Scale
+from flashbench.simulators.flash.features import JET_CONDITIONS, JET_TARGETS, MUON_CONDITIONS, MUON_TARGETS
 from flashbench.simulators.flash.transforms import RankGaussian, Standardise
 
 TABLES = {"jets": JET_TARGETS, "muons": MUON_TARGETS}

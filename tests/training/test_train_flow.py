@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import wasserstein_distance
 
 from flashbench.errors import SchemaError
-from flashbench.simulators.flash.features import Feature, Kind, Scale
+from flashbench.simulators.flash.feature import Feature, Kind, Scale
 from flashbench.training.flow import FlowSettings, train_flow
 from flashbench.training.loop import LoopConfig
 

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from command import call, one_line
+from command import assert_one_line, call
 from flashbench.validation import TOLERANCES, ObjectTable, checks_table, compare_objects, jets, read_objects, validate
 from flashbench.validation.comparison import DISTRIBUTIONS, QUANTITIES
 
@@ -139,8 +139,10 @@ def test_the_command_prints_the_checks_and_writes_the_page(tmp_path, nanoaod_fil
 
 
 def test_bad_files_are_one_line(tmp_path, nanoaod_file, real_data):
-    one_line(call(tmp_path, "samples", "validate", "--against", "nowhere.root"), "nowhere.root", "no such file")
+    assert_one_line(call(tmp_path, "samples", "validate", "--against", "nowhere.root"), "nowhere.root", "no such file")
     collisions = real_data / "nano_dimuon.root"
-    one_line(call(tmp_path, "samples", "validate", "--against", collisions, "--input", nanoaod_file), "GenPart")
-    one_line(call(tmp_path, "samples", "validate", "--against", nanoaod_file, "--input", "none*.root"), "none*.root")
+    assert_one_line(call(tmp_path, "samples", "validate", "--against", collisions, "--input", nanoaod_file), "GenPart")
+    assert_one_line(
+        call(tmp_path, "samples", "validate", "--against", nanoaod_file, "--input", "none*.root"), "none*.root"
+    )
     assert not (tmp_path / "validation").exists()

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from command import call, one_line
+from command import assert_one_line, call
 from flash.toy_detector import toy_events
 from flash.untrained import write_untrained
 from flashbench.errors import InputError, RunError
@@ -256,6 +256,6 @@ def test_the_command_prints_the_checks_and_writes_page_and_document(command):
 
 def test_bad_requests_are_one_line(command):
     _, run = command
-    one_line(run("--process", "known"), "train.root", "1 of 1 files were trained on", "--allow-seen")
-    one_line(run("--process", "nothing"), "nothing")
-    one_line(run("--process", "ttbar", "--sim", "full@3", "--no-fast"), "full@3", "folds would be copies")
+    assert_one_line(run("--process", "known"), "train.root", "1 of 1 files were trained on", "--allow-seen")
+    assert_one_line(run("--process", "nothing"), "nothing")
+    assert_one_line(run("--process", "ttbar", "--sim", "full@3", "--no-fast"), "full@3", "folds would be copies")

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from flashbench.simulators.flash.features import Feature, FloatArray
+from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.simulators.flash.flow import in_blocks
 from flashbench.simulators.flash.transforms import Float32Array, RankGaussian, Tensors, within_reach
 

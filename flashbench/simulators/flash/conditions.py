@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flashbench.errors import SchemaError
-from flashbench.simulators.flash.features import STATUS_FLAGS, Feature
-from flashbench.simulators.flash.pairs import Flat, FloatArray, IntArray, Pairs, closest, combinations, flatten, pairs
+from flashbench.simulators.flash.feature import Feature
+from flashbench.simulators.flash.features import STATUS_FLAGS
+from flashbench.simulators.flash.pairs import Flat, FloatArray, IntArray, Pairs, closest, flatten, in_band, pairs
 
 LAST_COPY: Final = 1 << 13  # GenPart_statusFlags
 PILEUP: Final = ("gpudensity", "nPU", "nTrueInt", "pudensity", "sumEOOT", "sumLOOT")
@@ -29,8 +30,7 @@ MUON_ETA: Final = 2.8  # the chambers end at 2.4
 _NEAR: Final = 0.4  # ΔR to a neighbour of the other kind
 _GENERATIONS: Final = 6  # of ancestors that are looked at
 _ACTIVE_PT: Final = 20.0  # GeV, above what any NanoAOD stores
-_BESIDE: Final = 1.0  # ΔR to another jet: discs of radius 0.4 overlap up to 0.8
-_BAND: Final = 1.0  # |Δη|
+_BESIDE: Final = 1.0  # ΔR to another jet, whose disc of radius 0.4 overlaps up to 0.8; and |Δη| of a band
 _NO_MUON: Final = {"dr": 0.5, "pt": 0.0, "deta": 0.5, "dphi": 0.5}
 _ALONE: Final = {"dr": _BESIDE, "pt": 0.0, "b": 0.0}
 _NO_JET: Final = {"dr": 0.5, "deta": 0.5, "dphi": 0.5, "pt": 0.0, "mass": 0.0}
@@ -78,27 +78,31 @@ def jet_conditions(jets: Flat, muons: Flat, events: ak.Array) -> Columns:
     Returns:
         Kinematics, flavours, and ΔR, pt, Δη, Δφ of the closest and second-closest muon within ΔR 0.4; an absent muon
         stands at 0.5, 0, 0.5, 0.5. Beyond the 14 of the prototype: `content`, what the jet is, and `gen_hadronic`, its
-        pt without leptons; ΔR, pt and b flavour of
-        the closest other GenJet within 1 (1, 0, 0 if there is none), which takes of its area; `beside_ht`, the hadronic
-        pt in its band of η, with which the subtracted density grows; the event's `activity` and pile-up collisions.
+        pt without leptons; ΔR, pt and b flavour of the closest other GenJet within 1 (1, 0, 0 if there is none), which
+        takes of its area; `beside_ht`, the hadronic pt within |Δη| of 1, with which the subtracted density grows; the
+        event's `activity` and pile-up collisions.
     """
     columns: Columns = {}
-    for rank, near in enumerate(closest(pairs(jets, muons, _NEAR), 2), start=1):
+    near_muons = pairs(jets, muons, _NEAR)
+    of_muons = _carried(near_muons, muons["pt"], len(jets))
+    for rank, near in enumerate(closest(near_muons, 2), start=1):
         neighbour = _neighbour(near, {"pt": muons["pt"]}, _NO_MUON, len(jets))
         columns |= {f"muon{rank}_{name}": values for name, values in neighbour.items()}
     columns |= {f"gen_{name}": jets[name].astype(np.float64) for name in ("eta", "mass", "phi", "pt")}
-    leptons = _leptons(events)
-    light = leptons.select(np.abs(leptons["pdgId"]) != 15)
-    columns["gen_hadronic"] = np.maximum(jets["pt"] - _carried(jets, light), 0.0)
-    columns["content"] = _contents(jets, leptons)
+    leptons = _electrons_and_taus(events)
+    near_leptons, electron = pairs(jets, leptons, _NEAR), np.abs(leptons["pdgId"]) == 11
+    of_electrons, of_taus = (_carried(near_leptons, leptons["pt"] * kind, len(jets)) for kind in (electron, ~electron))
+    columns["gen_hadronic"] = np.maximum(jets["pt"] - of_muons - of_electrons, 0.0)
+    columns["content"] = _contents(jets, of_muons, of_electrons, of_taus)
     columns["parton_flavour"] = np.abs(jets["partonFlavour"]).astype(np.float64)
     columns["hadron_flavour"] = jets["hadronFlavour"].astype(np.float64)
-    others = pairs(jets, jets, _BESIDE)
-    (near,) = closest(others.take(others.left != others.right), 1)
+    band = in_band(jets, jets, _BESIDE)
+    band = band.take(band.left != band.right)
+    (near,) = closest(band.take(band.dr < _BESIDE), 1)
     of_near = {"pt": jets["pt"], "b": (jets["hadronFlavour"] == 5).astype(np.float64)}
     columns |= {f"near_{name}": values for name, values in _neighbour(near, of_near, _ALONE, len(jets)).items()}
-    columns["beside_ht"] = _beside(jets, jets, muons)
-    columns |= {name: values[jets.event] for name, values in activity(jets, muons).items()}
+    columns["beside_ht"] = _beside(band, jets["pt"] - of_muons, len(jets))
+    columns |= {name: values[jets.event] for name, values in activity(jets, of_muons).items()}
     columns["nPU"] = pileup(events)["nPU"][jets.event]
     return columns
 
@@ -122,27 +126,33 @@ def muon_conditions(muons: Flat, jets: Flat, events: ak.Array) -> Columns:
     columns["decay"] = _origins(muons, _hadrons(events, muons))
     for bit, name in enumerate(STATUS_FLAGS):
         columns[f"status_{name}"] = ((muons["statusFlags"] >> bit) & 1).astype(np.float64)
-    (near,) = closest(pairs(muons, jets, _NEAR), 1)
+    band = in_band(muons, jets, _BESIDE)
+    within = band.take(band.dr < _NEAR)
+    (near,) = closest(within, 1)
     neighbour = _neighbour(near, {"pt": jets["pt"], "mass": jets["mass"]}, _NO_JET, len(muons))
     columns |= {f"jet_{name}": values for name, values in neighbour.items()}
-    columns["beside_ht"] = _beside(muons, jets, muons)
+    carried = _carried(within.turned, muons["pt"], len(jets))
+    columns["beside_ht"] = _beside(band, jets["pt"] - carried, len(muons))
     event = muons.event
-    columns |= {name: values[event] for name, values in activity(jets, muons).items()}
+    columns |= {name: values[event] for name, values in activity(jets, carried).items()}
     return columns | {name: values[event] for name, values in pileup(events).items()}
 
 
-def activity(jets: Flat, muons: Flat) -> Columns:
+def activity(jets: Flat, carried: FloatArray) -> Columns:
     """What a generator event says of its soft activity, each of shape (events,).
 
     The energy density that is subtracted from every jet, and that fills isolation cones, grows with it: without it
     what is learned on one process is off by some percent on another. Muons in jets, and GenJets that are mostly a
     muon, are left out.
 
+    Args:
+        jets: from `gen_jets`.
+        carried: pt of the muons within each, shape (jets,).
+
     Returns:
         `event_ht`: scalar sum of the hadronic pt of GenJets above 20 GeV; `event_soft`: number of GenJets below that;
         `event_width`: sum of their masses over sum of their pt, which grows with what lies underneath a jet.
     """
-    carried = _carried(jets, muons)
     hadronic = jets["pt"] - carried
     jet, hard = carried < jets["pt"] / 2, hadronic > _ACTIVE_PT
 
@@ -181,33 +191,28 @@ def stack(columns: Columns, features: tuple[Feature, ...]) -> FloatArray:
     return np.column_stack([columns[feature.name] for feature in features])
 
 
-def _carried(jets: Flat, muons: Flat) -> FloatArray:
-    """Scalar sum of the pt of muons within a jet, shape (jets,)."""
-    near = pairs(jets, muons, _NEAR)
-    return np.bincount(near.left, weights=muons["pt"][near.right], minlength=len(jets)).astype(np.float64)
+def _carried(near: Pairs, pt: NDArray[Any], rows: int) -> FloatArray:
+    """Scalar sum of the pt of each left row's partners, shape (rows,)."""
+    return np.bincount(near.left, weights=pt[near.right], minlength=rows).astype(np.float64)
 
 
-def _contents(jets: Flat, leptons: Flat) -> FloatArray:
+def _contents(jets: Flat, of_muons: FloatArray, of_electrons: FloatArray, of_taus: FloatArray) -> FloatArray:
     """What each GenJet is, shape (jets,).
 
     13 or 11 if a muon or an electron carries half of its pt, else its hadron flavour 5 or 4, else 1 a light quark,
     21 a gluon, 15 a tau within it; 0 if nothing is known, as of a photon.
     """
-    code = np.abs(leptons["pdgId"])
     parton, hadron = np.abs(jets["partonFlavour"]), jets["hadronFlavour"].astype(np.int64)
-    half = jets["pt"] / 2
-    muon, electron = (_carried(jets, leptons.select(code == lepton)) >= half for lepton in (13, 11))
-    tau = _carried(jets, leptons.select(code == 15)) > 0
-    known = [muon, electron, hadron >= 4, (parton >= 1) & (parton <= 5), parton == 21, tau]
+    half, light = jets["pt"] / 2, (parton >= 1) & (parton <= 5)
+    known = [of_muons >= half, of_electrons >= half, hadron >= 4, light, parton == 21, of_taus > 0]
     return np.select(known, [13, 11, hadron, 1, 21, 15], 0).astype(np.float64)
 
 
-def _leptons(events: ak.Array) -> Flat:
-    """Last copies of electrons, muons and taus, electrons and muons if they are stable."""
+def _electrons_and_taus(events: ak.Array) -> Flat:
+    """Last copies; electrons if they are stable."""
     found = _particles(events)
     code, last = np.abs(found["pdgId"]), (found["statusFlags"] & LAST_COPY) != 0
-    stable = np.isin(code, (11, 13)) & (found["status"] == 1)
-    return found.select(last & (stable | (code == 15)))
+    return found.select(last & (((code == 11) & (found["status"] == 1)) | (code == 15)))
 
 
 def _particles(events: ak.Array) -> Flat:
@@ -227,27 +232,28 @@ def _hadrons(events: ak.Array, muons: Flat) -> IntArray:
     code = np.abs(particles["pdgId"].astype(np.int64))
     digits = np.stack([code // 100 % 10, code // 1000 % 10])
     own = np.where((digits == 5).any(axis=0), 5, np.where((digits == 4).any(axis=0), 4, 0))
-    first = np.repeat(particles.starts, particles.counts)
-    local = particles["genPartIdxMother"].astype(np.int64)
-    mother = np.where((local >= 0) & (local < np.repeat(particles.counts, particles.counts)), local + first, -1)
-    near, above = np.where(mother >= 0, own[mother], 0), mother
-    beauty = np.zeros(len(code), dtype=bool)
+    first, counts = particles.starts[muons.event], particles.counts[muons.event]
+    mother = particles["genPartIdxMother"].astype(np.int64)
+
+    def above(place: IntArray) -> IntArray:
+        """Place of the mother; −1 if there is none."""
+        local = np.where(place >= 0, mother[place], -1)
+        return np.where((local >= 0) & (local < counts), first + local, -1)
+
+    def flavour(place: IntArray) -> IntArray:
+        return np.where(place >= 0, own[place], 0)
+
+    parent = ancestor = above(first + muons["index"])
+    beauty = np.zeros(len(muons), dtype=bool)
     for _ in range(_GENERATIONS):
-        above = np.where(above >= 0, mother[above], -1)
-        beauty |= (above >= 0) & (own[above] == 5)
-    found: IntArray = np.where((near == 4) & beauty, 45, near)
-    hadrons: IntArray = found[particles.starts[muons.event] + muons["index"]]
-    return hadrons
+        ancestor = above(ancestor)
+        beauty |= flavour(ancestor) == 5
+    return np.where((flavour(parent) == 4) & beauty, 45, flavour(parent))
 
 
-def _beside(objects: Flat, jets: Flat, muons: Flat) -> FloatArray:
-    """Scalar sum of the hadronic pt of GenJets within |Δη| of 1 that are not the object itself, shape (objects,)."""
-    hadronic = np.maximum(jets["pt"] - _carried(jets, muons), 0.0)
-    row, other = combinations(objects, jets)
-    near = np.abs(objects["eta"][row] - jets["eta"][other]) < _BAND
-    if objects is jets:
-        near &= row != other
-    return np.bincount(row[near], weights=hadronic[other[near]], minlength=len(objects)).astype(np.float64)
+def _beside(band: Pairs, hadronic: FloatArray, rows: int) -> FloatArray:
+    """Scalar sum of the hadronic pt of the GenJets in each object's band, shape (rows,)."""
+    return _carried(band, np.maximum(hadronic, 0.0), rows)
 
 
 def _neighbour(near: Pairs, of_right: Columns, absent: dict[str, float], rows: int) -> Columns:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from flashbench.errors import PluginError
 from flashbench.simulators.flash import weights
-from flashbench.simulators.flash.features import Feature, FloatArray
+from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.simulators.flash.transforms import Float32Array, Standardise
 
 BoolArray = NDArray[np.bool_]

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flashbench.simulators.flash.features import FloatArray
+from flashbench.simulators.flash.feature import FloatArray
 
 BoolArray = NDArray[np.bool_]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from flashbench.errors import PluginError, SchemaError
 from flashbench.simulators.flash import weights
 from flashbench.simulators.flash.classes import ByClass
-from flashbench.simulators.flash.features import Feature, FloatArray
+from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.simulators.flash.flow import BLOCK, FastFlow, FlowConfig, build, in_blocks
 from flashbench.simulators.flash.transforms import Float32Array, Standardise
 
@@ -135,10 +135,10 @@ class FlowModel:
             drawn, latent: latents from the flow and of the training sample, each with its raw conditions.
             values: targets of the training sample.
         """
-        labels = self._labels(drawn[1]), self._labels(latent[1])
-        known = (labels[0], labels[1]) if labels[0] is not None and labels[1] is not None else None
+        of_drawn, of_training = self._labels(drawn[1]), self._labels(latent[1])
+        labels = None if of_drawn is None or of_training is None else (of_drawn, of_training)
         model = copy(self)
-        model.rank = self.rank.calibrated(drawn[0], latent[0], values, known)
+        model.rank = self.rank.calibrated(drawn[0], latent[0], values, labels)
         return model
 
     def _labels(self, conditions: FloatArray) -> FloatArray | None:

@@ -1,7 +1,7 @@
 """Pairs of objects of the same event, on flat arrays: nothing loops over events.
 
-What to use when: `flatten` to leave awkward, `pairs` for pairs of two collections that are near each other,
-`combinations` for all pairs, `closest` for the nearest partners of each object, `one_to_one` to match two collections.
+What to use when: `flatten` to leave awkward, `pairs` for pairs of two collections that are near each other, `in_band`
+for those in a band of η, `closest` for the nearest partners of each object, `one_to_one` to match two collections.
 """
 
 from __future__ import annotations
@@ -62,6 +62,11 @@ class Pairs:
     dphi: FloatArray
     dr: FloatArray
 
+    @property
+    def turned(self) -> Pairs:
+        """The same pairs with left and right exchanged, in the same order."""
+        return Pairs(self.right, self.left, -self.deta, -self.dphi, self.dr)
+
     def take(self, which: BoolArray | IntArray) -> Pairs:
         """Pairs by mask, or by position in that order."""
         return Pairs(self.left[which], self.right[which], self.deta[which], self.dphi[which], self.dr[which])
@@ -91,22 +96,22 @@ def pairs(left: Flat, right: Flat, within: float) -> Pairs:
     Returns:
         Differences are left − right, Δφ wrapped.
     """
-    row, partner = combinations(left, right)
-    deta = left["eta"][row] - right["eta"][partner]
-    near = np.abs(deta) < within
-    row, partner, deta = row[near], partner[near], deta[near]
-    dphi = wrap(left["phi"][row] - right["phi"][partner])
-    found = Pairs(row, partner, deta, dphi, np.hypot(deta, dphi))
+    found = in_band(left, right, within)
     return found.take(found.dr < within)
 
 
-def combinations(left: Flat, right: Flat) -> tuple[IntArray, IntArray]:
-    """Rows of every pair of the same event, left and right, each of shape (pairs,), ordered by the left row."""
+def in_band(left: Flat, right: Flat, within: float) -> Pairs:
+    """Pairs of the same event closer than `within` in |Δη|, wherever in φ; see `pairs`. An object pairs with itself."""
     partners = right.counts[left.event]
     row = np.repeat(np.arange(len(left)), partners)
     ends = np.cumsum(partners)
     place = np.arange(len(row)) - np.repeat(ends - partners, partners)
-    return row, np.repeat(right.starts[left.event], partners) + place
+    partner = np.repeat(right.starts[left.event], partners) + place
+    deta = left["eta"][row] - right["eta"][partner]
+    near = np.abs(deta) < within
+    row, partner, deta = row[near], partner[near], deta[near]
+    dphi = wrap(left["phi"][row] - right["phi"][partner])
+    return Pairs(row, partner, deta, dphi, np.hypot(deta, dphi))
 
 
 def closest(found: Pairs, ranks: int) -> tuple[Pairs, ...]:

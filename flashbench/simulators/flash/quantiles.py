@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from flashbench.simulators.flash.features import Feature, FloatArray
+from flashbench.simulators.flash.feature import Feature, FloatArray
 
 Float32Array = NDArray[np.float32]
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flashbench.errors import SchemaError, SimulationError
-from flashbench.simulators.flash.features import Feature, FloatArray, Scale
+from flashbench.simulators.flash.feature import Feature, FloatArray, Scale
 from flashbench.simulators.flash.implied import Implication, apply, find
 from flashbench.simulators.flash.quantiles import FEWEST_MOVING, Quantiles, quantiles
 
@@ -34,8 +34,7 @@ _CLIP: Final = 8.0  # standardised conditions are kept within
 class RankGaussian:
     """Each target by its own rank to a standard normal, and back.
 
-    A table of segments a target, sorted in the latent: `edge` where a segment begins, and the values `left`, `right` at
-    its ends. Atoms (spikes, integers, flags) are flat segments: they come back exactly. A uniform grid finds them.
+    A table of segments a target, see `quantiles.Quantiles`; a uniform grid finds the segment of a latent.
 
     Attributes:
         tables, features: one a target.
@@ -71,7 +70,7 @@ class RankGaussian:
             SchemaError: the shape does not fit, there is no row, or a value is not finite.
         """
         _check(columns, features, "RankGaussian.fit")
-        allowed = _restricted(columns, features)
+        allowed = np.column_stack([feature.restrict(columns[:, j]) for j, feature in enumerate(features)])
         tables = [quantiles(allowed[:, j], feature) for j, feature in enumerate(features)]
         return cls(tables, features, find(allowed))
 
@@ -182,8 +181,7 @@ def within_reach(latent: NDArray[np.floating[Any]]) -> Float32Array:
 
 
 def _bucket(z: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
-    scaled = (z + np.float32(_REACH)) * np.float32((_BUCKETS - 1) / (2 * _REACH))
-    return scaled.astype(np.int32)
+    return ((z + np.float32(_REACH)) * np.float32((_BUCKETS - 1) / (2 * _REACH))).astype(np.int32)
 
 
 def _starts(edge: Float32Array) -> NDArray[np.int64]:
@@ -194,10 +192,6 @@ def _starts(edge: Float32Array) -> NDArray[np.int64]:
 
 def _most_edges(edge: Float32Array) -> int:
     return int(np.bincount(_bucket(np.clip(edge, -_REACH, _REACH))).max())
-
-
-def _restricted(columns: FloatArray, features: Sequence[Feature]) -> FloatArray:
-    return np.column_stack([feature.restrict(columns[:, j]) for j, feature in enumerate(features)])
 
 
 def _check(columns: FloatArray, features: Sequence[Feature], where: str) -> None:

@@ -48,6 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
+        """Answer a browser of this machine: the page, its parts, or the state of all trainings."""
         if (self.headers.get("Host") or "").rpartition(":")[0] not in _HOSTS:
             self._send(HTTPStatus.FORBIDDEN, b"this server is for its own machine\n", "text/plain")
             return

@@ -18,7 +18,8 @@ from flashbench.nanoaod import Source, expand, load_block, open_source, plan_blo
 from flashbench.simulators import Simulator
 from flashbench.simulators.flash import conditions as conditioning
 from flashbench.simulators.flash.fakes import fake_targets_for
-from flashbench.simulators.flash.features import Feature, targets_for
+from flashbench.simulators.flash.feature import Feature
+from flashbench.simulators.flash.features import targets_for
 from flashbench.training.extraction import LINKS, extract_block
 from flashbench.training.extraction import Objects as Extracted
 from flashbench.validation.objects import READ, TABLES, Objects, join, tables_of

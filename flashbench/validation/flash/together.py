@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from flashbench.errors import StatisticsError
-from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS, Feature
+from flashbench.simulators.flash.feature import Feature
+from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS
 from flashbench.stats import Correlation, classifier_test, correlation_matrix, matrix_distance, roc_area
 from flashbench.validation.flash.samples import Kind, Matched
 from flashbench.validation.flash.targets import mean_of_halves, null_scale

@@ -8,7 +8,8 @@ import torch
 from flashbench.errors import PluginError
 from flashbench.nanoaod import write_events
 from flashbench.simulators import get
-from flashbench.simulators.flash.features import JET_CONDITIONS, Feature, Kind, Scale
+from flashbench.simulators.flash.feature import Feature, Kind, Scale
+from flashbench.simulators.flash.features import JET_CONDITIONS
 from flashbench.testing import Limits, synthetic_events
 from flashbench.testing.checks import check_simulator
 from flashbench.training.flash import train_flash

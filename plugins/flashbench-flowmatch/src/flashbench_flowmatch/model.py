@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from flashbench.errors import PluginError
 from flashbench.simulators.flash import weights
 from flashbench.simulators.flash.classes import ByClass
-from flashbench.simulators.flash.features import Feature
+from flashbench.simulators.flash.feature import Feature
 from flashbench.simulators.flash.flow import BLOCK, one_core
 from flashbench.simulators.flash.model import FlowModel, features_named
 from flashbench.simulators.flash.transforms import Standardise

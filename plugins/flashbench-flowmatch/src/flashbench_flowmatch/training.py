@@ -14,7 +14,8 @@ from torch import Tensor
 from flashbench.errors import RunError
 from flashbench.simulators.flash.classes import ByClass
 from flashbench.simulators.flash.efficiency import ChargeFlip
-from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS, Feature, FloatArray
+from flashbench.simulators.flash.feature import Feature, FloatArray
+from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS
 from flashbench.simulators.flash.networks import MANIFEST, PARTS, read_manifest, write_manifest
 from flashbench.simulators.flash.transforms import Float32Array
 from flashbench.training.extraction import Objects, extract
