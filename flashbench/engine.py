@@ -32,12 +32,12 @@ from flashbench.analysis.dnn import open_expected
 from flashbench.errors import FlashbenchError, RunError, SimulationError
 from flashbench.events import IDENTITY, columns, repeat
 from flashbench.nanoaod import Block, Loaded, Source, expand, load_block, open_source, plan_blocks, require
+from flashbench.progress import Progress
 from flashbench.results import MANIFEST, MANIFEST_VERSION, Part, RunResult, load_run, read_part, write_part
 from flashbench.simulators import RunName, Simulator, check_output, make, origin
 from flashbench.storage import write_json
 
 BLOCK_EVENTS: Final = 2000
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

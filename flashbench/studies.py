@@ -21,9 +21,10 @@ from flashbench.derived import derivable
 from flashbench.errors import InputError, RunError, UnknownNameError
 from flashbench.events import BRANCHES, IDENTITY, Tier
 from flashbench.nanoaod import Block, expand, load_block, open_source, write_events
+from flashbench.progress import Monitor, silent
 from flashbench.results import RunResult
 from flashbench.simulators import RunName, make
-from flashbench.workflow import Monitor, Settings, input_files, run_process, silent
+from flashbench.workflow import Settings, input_files, run_process
 
 if TYPE_CHECKING:
     from flashbench.compare.systematics import Systematics

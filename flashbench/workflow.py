@@ -7,8 +7,7 @@ a fit; `runnable` for what can run here. The embedded production is imported onl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,6 +17,7 @@ from flashbench.analysis import Cuts, shipped
 from flashbench.catalogue import Process
 from flashbench.errors import PluginError, SchemaError
 from flashbench.events import Tier
+from flashbench.progress import Monitor, silent
 from flashbench.results import RunResult
 from flashbench.simulators import RunName, make
 
@@ -29,14 +29,6 @@ if TYPE_CHECKING:
 DEFAULT_EVENTS: Final = 5000
 OBJECT_EVENTS: Final = 2000
 """Events of each process whose jets and muons a comparison draws."""
-
-Progress = Callable[[int, int], None]
-Monitor = Callable[[str], AbstractContextManager[Progress]]  # stage name → where its progress goes
-
-
-def silent(stage: str) -> AbstractContextManager[Progress]:
-    """A monitor that shows nothing."""
-    return nullcontext(lambda done, total: None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ import typer
 from flashbench.cli.options import Runs, Seed, Workers
 
 if TYPE_CHECKING:
+    from flashbench.progress import Monitor
     from flashbench.simulators import RunName
-    from flashbench.workflow import Monitor, Settings
+    from flashbench.workflow import Settings
 
 SIMULATORS: Final = ("full", "flash", "refined", "fast", "gen")
 PROCESSES: Final = ("vbf_hmm", "dy2j")

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 from rich.progress import Task as RichTask
 from rich.text import Text
 
-from flashbench.workflow import Monitor
-from flashbench.workflow import Progress as Report
+from flashbench.progress import Monitor
+from flashbench.progress import Progress as Report
 
 
 class _Rate(TextColumn):

@@ -11,7 +11,7 @@ from flashbench.errors import CatalogueError
 
 if TYPE_CHECKING:
     from flashbench.catalogue import Process
-    from flashbench.workflow import Monitor
+    from flashbench.progress import Monitor
 
 Fast = Annotated[
     list[str] | None,

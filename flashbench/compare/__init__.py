@@ -6,7 +6,7 @@ run; `cutflow_table` and `comparison_table` for the terminal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from flashbench.compare.metrics import METRICS, Metric, MetricRecord
 from flashbench.compare.roles import Roles
 from flashbench.compare.strength import Fitted
 from flashbench.compare.verdict import Verdict
+from flashbench.progress import Progress
 
 if TYPE_CHECKING:
     from flashbench.compare.appendix import Appendix
@@ -78,7 +79,7 @@ def compare(
     exhibits: Sequence[Exhibit] = (),
     include: Sequence[Path] = (),
     remarks: Sequence[str] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     workers: int = 1,
 ) -> Comparison:
     """Compare the simulators of each process with a reference, and write metrics, histograms, figures and report.

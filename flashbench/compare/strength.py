@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from flashbench.compare.roles import Roles
 from flashbench.errors import FlashbenchError
+from flashbench.progress import Progress
 
 if TYPE_CHECKING:
     from flashbench.results import RunResult
@@ -38,7 +39,7 @@ def fit_comparison(
     roles: Roles,
     references: Mapping[str, str],
     out: Path,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Fitted:
     """Fit the templates of every simulator that was run on signal and backgrounds to the reference's expected data.
 

@@ -13,7 +13,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from flashbench.analysis import Observable, Region, find_region
 from flashbench.compare.plots.frame import Frame
 from flashbench.errors import RunError
+from flashbench.progress import Progress
 from flashbench.stats import Closure, JointMoments, closures, contents_from_table, joint_moments
 from flashbench.storage import plain, write_json
 
@@ -157,7 +158,7 @@ def vary(
     *,
     bins: int = BINS,
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Systematics:
     """Study a variation, and write `systematics.json` and a figure for each plot.
 

@@ -8,7 +8,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from flashbench.analysis import REGIONS, Observable, find_region
 from flashbench.compare.pairing import IDENTITY
 from flashbench.compare.plots.frame import Frame
 from flashbench.errors import StatisticsError
+from flashbench.progress import Progress
 from flashbench.stats import efficiency
 from flashbench.storage import plain, write_json
 
@@ -181,7 +182,7 @@ def throw(
     out: Path,
     *,
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Throws:
     """Study the throws of an event, and write `event.json` and a figure for each plot.
 

@@ -11,7 +11,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from flashbench.analysis import Observable, Region, find_region
 from flashbench.compare.pairing import Paired, unpaired
 from flashbench.compare.plots.frame import Frame
 from flashbench.errors import StatisticsError
+from flashbench.progress import Progress
 from flashbench.stats import (
     Binning,
     EventContents,
@@ -222,7 +223,7 @@ def upsample(
     out: Path,
     *,
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Upsampling:
     """Study the folds of a run, and write `upsampling.json` and a figure for each plot.
 

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +29,7 @@ from flashbench import provenance
 from flashbench.analysis import open_discriminator
 from flashbench.analysis.dnn import COLUMNS, INPUTS, Discriminator
 from flashbench.errors import RunError
+from flashbench.progress import Monitor, Progress
 from flashbench.storage import write_json, write_text
 from flashbench.training.discriminator import ETAS, PHI_CS, PHIS, DiscriminatorTask, MassAndKinematics, write_onnx
 from flashbench.training.dnn_performance import performance
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from flashbench.results import RunResult
 
 FloatArray = NDArray[np.float64]
-Progress = Callable[[int, int], None]
-Monitor = Callable[[str], AbstractContextManager[Progress]]
 
 LIST: Final = "dnn.toml"
 MANIFEST: Final = "dnn.json"

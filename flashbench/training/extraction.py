@@ -10,7 +10,7 @@ What to use when: `extract` for the tables of many files, `extract_block` for on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Final, TypeVar
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from flashbench.errors import InputError
 from flashbench.events import RECO_BRANCHES, Tier, columns
 from flashbench.nanoaod import Source, expand, load_block, open_source, plan_blocks, require
+from flashbench.progress import Progress
 from flashbench.simulators.flash import conditions as conditioning
 from flashbench.simulators.flash.fakes import FAKE_CONDITIONS, fake_targets_for
 from flashbench.simulators.flash.feature import Feature
@@ -32,7 +33,6 @@ JET_MATCH: Final = 0.4  # ΔR
 MUON_MATCH: Final = 0.3
 LINKS: Final = ("Jet_genJetIdx", "Muon_genPartIdx")
 
-Progress = Callable[[int, int], None]
 BoolArray = NDArray[np.bool_]
 _Table = TypeVar("_Table", "Objects", "Fakes")
 

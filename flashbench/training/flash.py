@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from flashbench import provenance
 from flashbench.errors import InputError, RunError
 from flashbench.nanoaod import expand, open_source
+from flashbench.progress import Monitor, silent
 from flashbench.simulators.flash.efficiency import ChargeFlip
 from flashbench.simulators.flash.fakes import FAKE_CONDITIONS, MOST_FAKES
 from flashbench.simulators.flash.feature import FloatArray
@@ -35,14 +35,6 @@ from flashbench.training.parts import Job, Table, train_parts
 from flashbench.training.recipe import FlashRecipe
 
 FEWEST_ROWS: Final = 100
-
-Progress = Callable[[int, int], None]
-Monitor = Callable[[str], AbstractContextManager[Progress]]
-
-
-def silent(stage: str) -> AbstractContextManager[Progress]:
-    """A monitor that shows nothing."""
-    return nullcontext(lambda done, total: None)
 
 
 def train_flash(
@@ -85,7 +77,7 @@ def _jobs(tables: Tables, recipe: FlashRecipe) -> list[Job]:
 
     def job(part: str, values: NDArray[Any], conditions: FloatArray, features: Table, targets: Table = ()) -> Job:
         loop = recipe.loop(part, len(values))
-        return Job(part, values, conditions, targets, features, loop, recipe.seed, recipe.flow)
+        return Job(part, values, conditions, targets, features, loop, recipe.seed, recipe.flows.get(part))
 
     jets, muons, fakes, targets = tables.jets, tables.muons, tables.fakes, tables.targets
     per_fake = np.repeat(fakes.conditions, fakes.counts, axis=0)

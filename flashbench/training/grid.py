@@ -16,7 +16,7 @@ import fcntl
 import json
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import datetime, timedelta
@@ -30,6 +30,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from flashbench.errors import InputError, RunError
 from flashbench.nanoaod import expand, open_source
+from flashbench.progress import Progress
 from flashbench.storage import atomic, write_json
 from flashbench.training import state
 from flashbench.training.grid_file import Grid, Point
@@ -38,8 +39,6 @@ from flashbench.training.loop import Epoch
 from flashbench.training.onnx_network import export
 from flashbench.training.pairing import Pairs, pair_files
 from flashbench.training.refined import Setup, check_pairs, train_kind
-
-Progress = Callable[[int, int], None]
 
 RESULT: Final = "result.json"
 POINTS: Final = "points"

@@ -10,7 +10,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Final
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from flashbench.errors import InputError
 from flashbench.events import IDENTITY
 from flashbench.nanoaod import Block, expand, load_block, open_source, plan_blocks
+from flashbench.progress import Progress
 from flashbench.simulators.flash.conditions import gen_muons, reconstructible
 from flashbench.simulators.flash.pairs import Flat, flatten, one_to_one, pairs
 from flashbench.simulators.refined.objects import generator_parameters
@@ -28,7 +29,6 @@ from flashbench.simulators.refined.variables import KINDS, MUONS, BoolArray, Flo
 
 IntArray = NDArray[np.int64]
 KeyArray = NDArray[np.void]
-Progress = Callable[[int, int], None]
 
 BLOCK_EVENTS: Final = 2000
 _KEY: Final = np.dtype([(name, np.uint64) for name in (*IDENTITY, "index")])

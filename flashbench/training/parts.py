@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flashbench.errors import RunError
+from flashbench.progress import Progress
 from flashbench.simulators.flash import weights
 from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.training.classifier import train_classifier
@@ -34,7 +35,6 @@ _POLL: Final = 0.5  # s
 _HISTORY: Final = "history.jsonl"
 
 Table = tuple[Feature, ...]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Job:
         targets: features of the target columns; none for a classifier.
         features: of the conditions.
         loop, seed: how.
-        flow: shape of a flow.
+        flow: shape of a flow; None for a classifier.
     """
 
     part: str
@@ -58,7 +58,7 @@ class Job:
     features: Table
     loop: LoopConfig
     seed: int
-    flow: FlowSettings
+    flow: FlowSettings | None
 
     @property
     def work(self) -> int:
@@ -109,7 +109,7 @@ def train_part(job: Job, out: Path, work: Path, progress: Callable[[Epoch], None
         facts: dict[str, Any] = weights.load(folder)[1]["training"]
         return facts
     facts = {"rows": len(job.values), "loop": asdict(job.loop)}
-    if job.targets:
+    if job.flow is not None:
         tables = job.targets, job.features
         flow = train_flow(
             job.values, job.conditions, *tables, job.flow, job.loop, work, seed=job.seed, progress=progress

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +24,7 @@ import torch
 from flashbench import provenance
 from flashbench.errors import InputError, RunError
 from flashbench.nanoaod import expand, open_source
+from flashbench.progress import Monitor, Progress, silent
 from flashbench.simulators.refined.network import RefinerNetwork
 from flashbench.simulators.refined.refiner import MANIFEST, read_manifest, write_manifest
 from flashbench.simulators.refined.variables import KINDS, VARIABLES_VERSION
@@ -41,14 +41,6 @@ REFERENCE: Final = "reference.json"
 FLOORED: Final = "mmd"
 """Term that says whether there is something to refine."""
 _HELD_OUT: Final = 0.15  # of the events
-
-Progress = Callable[[int, int], None]
-Monitor = Callable[[str], AbstractContextManager[Progress]]
-
-
-def silent(stage: str) -> AbstractContextManager[Progress]:
-    """A monitor that shows nothing."""
-    return nullcontext(lambda done, total: None)
 
 
 @dataclass(frozen=True)

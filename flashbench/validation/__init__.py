@@ -5,13 +5,13 @@ What to use when: `validate` for everything; `read_objects` or `tables_of`, then
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TypeAlias
 
+from flashbench.progress import Monitor, Progress
 from flashbench.validation.checks import TOLERANCES, Check, Tolerance
-from flashbench.validation.comparison import ObjectComparison, Progress, compare_objects
+from flashbench.validation.comparison import ObjectComparison, compare_objects
 from flashbench.validation.console import checks_table
 from flashbench.validation.objects import Objects, ObjectTable, read_objects, tables_of
 
@@ -28,9 +28,6 @@ __all__ = [
     "tables_of",
     "validate",
 ]
-
-
-Monitor: TypeAlias = Callable[[str], AbstractContextManager[Progress]]
 
 
 def _stage(monitor: Monitor | None, stage: str) -> AbstractContextManager[Progress | None]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flashbench.progress import Progress
 from flashbench.stats import RocCurve
 from flashbench.validation import jets, muons
 from flashbench.validation.checks import Check, check_all
@@ -25,7 +26,6 @@ from flashbench.validation.measures import (
 from flashbench.validation.objects import Objects
 
 FloatArray = NDArray[np.float64]
-Progress: TypeAlias = Callable[[int, int], None]
 _Result = TypeVar("_Result")
 
 QUANTITIES: Final = (*jets.QUANTITIES, *muons.QUANTITIES)

@@ -16,9 +16,10 @@ from flashbench.compare.mathtext import to_html
 from flashbench.compare.numbers import count
 from flashbench.compare.plots import style
 from flashbench.compare.report import flatten
+from flashbench.progress import Progress
 from flashbench.validation import plots
 from flashbench.validation.checks import UNDECIDED_SIGMAS
-from flashbench.validation.comparison import ObjectComparison, Progress
+from flashbench.validation.comparison import ObjectComparison
 from flashbench.validation.console import with_known_error
 from flashbench.validation.measures import REPLICAS, SPLITS, Compared, Distribution, Quantity, Roc
 

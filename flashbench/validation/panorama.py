@@ -7,7 +7,7 @@ for both with files, from an earlier comparison where nothing changed.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Final, TypeAlias
@@ -21,6 +21,7 @@ from flashbench.compare.plots.style import REFERENCE, Look, looks
 from flashbench.errors import InputError, StatisticsError
 from flashbench.events import Tier
 from flashbench.nanoaod import expand, load_block, open_source, plan_blocks
+from flashbench.progress import Progress
 from flashbench.simulators import Simulator
 from flashbench.stats import RocCurve, correlation_matrix, matrix_distance, wasserstein
 from flashbench.validation import jets, muons
@@ -32,7 +33,6 @@ from flashbench.validation.selections import everything
 from flashbench.validation.simulated import replaced
 
 FloatArray = NDArray[np.float64]
-Progress: TypeAlias = Callable[[int, int], None]
 
 BLOCK_EVENTS: Final = 2000  # as in a run, so that a simulator draws the same numbers
 _REPLICAS: Final = 25

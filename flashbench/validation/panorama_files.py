@@ -19,6 +19,7 @@ from flashbench.compare.plots.caption import Caption, Exhibit
 from flashbench.compare.plots.panels import shortened
 from flashbench.compare.plots.planes import draw_contours, draw_correlations
 from flashbench.events import Tier
+from flashbench.progress import Progress
 from flashbench.simulators import Simulator
 from flashbench.storage import write_json
 from flashbench.validation.panorama import (
@@ -34,7 +35,6 @@ from flashbench.validation.plots import LABELS, legend, name_y, one_panel, profi
 if TYPE_CHECKING:
     from flashbench.results import RunResult
 
-Progress = Callable[[int, int], None]
 
 FOLDER: Final = "objects"
 _FIGURES: Final = 1  # version of what is drawn

@@ -6,7 +6,6 @@ What to use when: `fit` for everything, from runs of every simulator on every pr
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from flashbench.compare.fit.document import fit_table, to_document, upsampling_g
 from flashbench.compare.fit.measure import fit_simulators
 from flashbench.compare.fit.plan import PUBLISHED, FitReport, Plan, SimulatorFit
 from flashbench.compare.fit.templates import COLUMNS, Binning, Runs
+from flashbench.progress import Progress
 
 __all__ = [
     "COLUMNS",
@@ -37,7 +37,7 @@ def fit(
     out: Path,
     *,
     facts: dict[str, Any] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> FitReport:
     """Fit every simulator's templates to the reference's data; write numbers, workspaces and figures.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from scipy.stats import norm
 from flashbench.compare.fit.plan import FitReport, Plan, SimulatorFit
 from flashbench.compare.fit.templates import Binning, Content, Runs, automatic_binning, contents, replicas, score_of
 from flashbench.errors import RunError
+from flashbench.progress import Progress
 from flashbench.stats import joint_moments, transfer
 from flashbench.stats.fit import Shape, Template, check_with_pyhf, expected_limit, significance, toys, workspace
 from flashbench.stats.likelihood import Likelihood
@@ -23,7 +24,7 @@ Found = Mapping[tuple[str, str], Content]
 VARIATION: Final = "signal_shower"  # name of the shape systematic
 
 
-def fit_simulators(runs: Runs, plan: Plan, progress: Callable[[int, int], None] | None = None) -> FitReport:
+def fit_simulators(runs: Runs, plan: Plan, progress: Progress | None = None) -> FitReport:
     """Fit the templates of every simulator to the data of the reference.
 
     Args:

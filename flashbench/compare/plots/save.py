@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from flashbench.compare.plots import style
 from flashbench.compare.plots.drawing import Drawing
 from flashbench.compare.plots.overlay import draw
+from flashbench.progress import Progress
 from flashbench.storage import atomic
 
 _DPI = 100
@@ -47,7 +48,7 @@ def save_all(
     directory: Path,
     *,
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Picture[Drawing], ...]:
     """Save the standard figures of overlays, see `save_figures`."""
     return save_figures(drawings, directory, draw, workers=workers, progress=progress)
@@ -59,7 +60,7 @@ def save_figures(
     draw_one: Callable[[Shown], Figure],
     *,
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Picture[Shown], ...]:
     """Save every drawing as PNG and PDF in `directory`, in the order given.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flashbench.progress import Progress
 from flashbench.stats import RocCurve, roc_area
 from flashbench.validation.flash.planes import PLANES, PlaneResult, plane_result
 from flashbench.validation.flash.quantities import B_TAG, PROFILES, ROCS
@@ -17,7 +17,6 @@ from flashbench.validation.flash.targets import TargetDistance, target_distances
 from flashbench.validation.flash.together import Correlations, Separation, correlations, separation
 from flashbench.validation.measures import Distribution, Measured, Quantity, Roc, measure
 
-Progress: TypeAlias = Callable[[int, int], None]
 _Result = TypeVar("_Result")
 
 REPLICAS: Final = 25

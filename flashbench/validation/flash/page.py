@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from flashbench import __version__
 from flashbench.compare.plots import style
 from flashbench.compare.report import flatten
+from flashbench.progress import Progress
 from flashbench.validation.flash.checks import Outcome
 from flashbench.validation.flash.console import short
 from flashbench.validation.flash.figures import WIDE, figures
@@ -37,7 +38,7 @@ def render(
     results: Sequence[ProcessResult],
     outcomes: Sequence[Outcome],
     provenance: Mapping[str, Any],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> str:
     """The page as HTML.
 
@@ -65,9 +66,7 @@ def render(
     )
 
 
-def _drawn(
-    results: Sequence[ProcessResult], progress: Callable[[int, int], None] | None
-) -> list[dict[str, list[dict[str, str]]]]:
+def _drawn(results: Sequence[ProcessResult], progress: Progress | None) -> list[dict[str, list[dict[str, str]]]]:
     """Figures of each process, by group."""
     tasks = [list(figures(result)) for result in results]
     total, done = sum(len(each) for each in tasks), 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Final, Literal, TypeAlias
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from flashbench.errors import InputError, RunError
 from flashbench.events import RECO_BRANCHES, Tier
 from flashbench.nanoaod import Source, expand, load_block, open_source, plan_blocks
+from flashbench.progress import Progress
 from flashbench.simulators import Simulator
 from flashbench.simulators.flash import conditions as conditioning
 from flashbench.simulators.flash.fakes import fake_targets_for
@@ -27,7 +28,6 @@ from flashbench.validation.simulated import replaced
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-Progress: TypeAlias = Callable[[int, int], None]
 Kind: TypeAlias = Literal["Jet", "Muon"]
 
 KINDS: Final[tuple[Kind, ...]] = ("Jet", "Muon")

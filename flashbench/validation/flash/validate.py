@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from flashbench.nanoaod import expand, open_source
+from flashbench.progress import Monitor, silent
 from flashbench.simulators import Simulator
 from flashbench.validation.flash.checks import Outcome, judge
 from flashbench.validation.flash.held_out import refuse_seen, seen, training_of
 from flashbench.validation.flash.measure import ProcessResult, measure_process
 from flashbench.validation.flash.samples import gather
-
-Progress: TypeAlias = Callable[[int, int], None]
-Monitor: TypeAlias = Callable[[str], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +40,6 @@ class Validation:
     results: tuple[ProcessResult, ...]
     outcomes: tuple[Outcome, ...]
     document: dict[str, Any]
-
-
-def silent(stage: str) -> AbstractContextManager[Progress]:
-    """A monitor that shows nothing."""
-    return nullcontext(lambda done, total: None)
 
 
 def validate_flash(

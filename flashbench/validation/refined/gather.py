@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Final
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from flashbench.errors import InputError, RunError
 from flashbench.events import IDENTITY, RECO_BRANCHES, Tier, columns
 from flashbench.nanoaod import Block, Source, expand, load_block, open_source, plan_blocks
+from flashbench.progress import Progress
 from flashbench.simulators.refined import RefinedSimulator
 from flashbench.simulators.refined.variables import KINDS, Kind
 from flashbench.training.pairing import Found, columns_of, concatenate, find
@@ -21,7 +22,6 @@ from flashbench.validation.simulated import replaced
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-Progress = Callable[[int, int], None]
 
 SIDES: Final = ("full", "fast", "refined")
 BLOCK_EVENTS: Final = 2000

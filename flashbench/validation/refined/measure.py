@@ -7,20 +7,20 @@ what chance does is in numerator and denominator alike. Their errors are from a 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flashbench.progress import Progress
 from flashbench.simulators.refined.unitarity import probability_sum
 from flashbench.simulators.refined.variables import JETS, SCORE_RANGE, Kind
 from flashbench.stats import Correlation, RocCurve, correlation_matrix, matrix_distance, roc_area, roc_curve
 from flashbench.validation.refined.gather import SIDES, Gathered, Objects
 
 FloatArray = NDArray[np.float64]
-Progress = Callable[[int, int], None]
 
 REPLICAS: Final = 20
 """Of the bootstrap: errors known to 16 %."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from flashbench import __version__
 from flashbench.compare.plots import style
 from flashbench.compare.report import flatten
+from flashbench.progress import Progress
 from flashbench.validation.flash.console import short
 from flashbench.validation.page import environment_of_pages
 from flashbench.validation.plots import DPI, png
@@ -32,7 +33,7 @@ def render(
     results: Sequence[ProcessResult],
     outcomes: Sequence[Outcome],
     provenance: Mapping[str, Any],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> str:
     """The page as HTML.
 
@@ -56,9 +57,7 @@ def render(
     )
 
 
-def _drawn(
-    results: Sequence[ProcessResult], progress: Callable[[int, int], None] | None
-) -> list[dict[str, list[dict[str, Any]]]]:
+def _drawn(results: Sequence[ProcessResult], progress: Progress | None) -> list[dict[str, list[dict[str, Any]]]]:
     """Figures of each process, by group."""
     tasks: list[list[Drawn]] = [list(figures(result)) for result in results]
     total, done = sum(len(each) for each in tasks), 0

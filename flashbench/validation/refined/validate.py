@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flashbench.nanoaod import expand, open_source
+from flashbench.progress import Monitor, silent
 from flashbench.simulators.refined import RefinedSimulator
 from flashbench.simulators.refined.refiner import identity, read_manifest
 from flashbench.storage import write_json, write_text
@@ -18,9 +18,6 @@ from flashbench.validation.refined.document import to_document
 from flashbench.validation.refined.gather import gather
 from flashbench.validation.refined.measure import ProcessResult, measure_kind
 from flashbench.validation.refined.page import render
-
-Progress = Callable[[int, int], None]
-Monitor = Callable[[str], AbstractContextManager[Progress]]
 
 _FACTS = ("seed", "inputs", "recipe", "created")
 
@@ -43,11 +40,6 @@ class Validation:
     results: tuple[ProcessResult, ...]
     outcomes: tuple[Outcome, ...]
     document: dict[str, Any]
-
-
-def silent(stage: str) -> AbstractContextManager[Progress]:
-    """A monitor that shows nothing."""
-    return nullcontext(lambda done, total: None)
 
 
 def validate_refined(
