@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -182,6 +184,18 @@ def test_without_a_compiler_it_warns_and_stays_eager(monkeypatch):
         flow = FastFlow(model, compile=True)
     assert flow.backend == "eager"
     assert_array_equal(flow.sample(noise, condition), FastFlow(model).sample(noise, condition))
+
+
+def test_more_shapes_than_torch_compiles_stay_eager_with_a_warning(monkeypatch):
+    """Five columns part in two and three: a second shape, where torch's limit of one a process is already reached."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))  # dynamo's limits, no compiler
+    torch.compiler.reset()
+    with (
+        torch._dynamo.config.patch(recompile_limit=1),
+        pytest.warns(UserWarning, match="without compilation.*limit of compiled shapes"),
+    ):
+        assert FastFlow(perturbed(SHAPES[2]), compile=True).backend == "eager"
+    torch.compiler.reset()
 
 
 def test_what_gets_compiled_is_the_layer_and_is_reported(monkeypatch):

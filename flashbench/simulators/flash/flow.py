@@ -177,16 +177,22 @@ class FastFlow:
             self._compile()
 
     def _compile(self) -> None:
+        from torch._dynamo.exc import FailOnRecompileLimitHit
+
         # Compiled once for all layers and flows of the same shape; fullgraph: rather fail than run in part.
         self._generate = torch.compile(spline.generate, dynamic=False, fullgraph=True)
         try:
             self.block(np.zeros((BLOCK, self.targets), np.float32), np.zeros((BLOCK, self.conditions), np.float32))
-        except (RuntimeError, OSError) as error:  # torch._dynamo's and inductor's errors are RuntimeErrors
-            self._generate = spline.generate
-            problem = str(error).strip().partition("\n")[0]
-            warnings.warn(f"flash: sampling without compilation, slower: {problem}", stacklevel=3)
+        except FailOnRecompileLimitHit:
+            self._stay_eager("torch's limit of compiled shapes in one process is reached")
+        except (RuntimeError, OSError) as error:  # all other errors of dynamo and inductor are RuntimeErrors
+            self._stay_eager(str(error).strip().partition("\n")[0])
         else:
             self.backend = "compiled"
+
+    def _stay_eager(self, problem: str) -> None:
+        self._generate = spline.generate
+        warnings.warn(f"flash: sampling without compilation, slower: {problem}", stacklevel=4)
 
     def sample(self, noise: Float32Array, condition: Float32Array, threads: int = 1) -> Float32Array:
         """Latents of the targets.
