@@ -27,6 +27,7 @@ GROUPS: Final = {
     "tagging": "b tagging",
     "efficiency": "Efficiencies",
     "fakes": "Jets without a generated jet",
+    "edges": "Edges of the detector",
     "jets": "Targets of jets",
     "muons": "Targets of muons",
 }

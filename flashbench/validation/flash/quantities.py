@@ -1,4 +1,4 @@
-"""What is profiled and whose curves are drawn: response, efficiencies, fakes, b tagging.
+"""What is profiled and whose curves are drawn: response, efficiencies, fakes, edges of the detector, b tagging.
 
 A new profile is one entry of `PROFILES`, a new curve or tagger one of `flashbench.validation.jets`.
 """
@@ -13,11 +13,27 @@ from numpy.typing import NDArray
 from flashbench.validation import jets
 from flashbench.validation.measures import Fraction, Quantity, Selection, Statistic, in_bins
 from flashbench.validation.objects import Collection
-from flashbench.validation.selections import absolute, between, both, column, everything, is_true, no, ratio, within
+from flashbench.validation.selections import (
+    absolute,
+    between,
+    both,
+    column,
+    everything,
+    has_bit,
+    is_true,
+    no,
+    ratio,
+    within,
+)
 
 _JET_PT: Final = tuple(round(float(edge), 1) for edge in np.geomspace(10, 1000, 21))
 _MUON_PT: Final = (3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 55.0, 75.0, 100.0, 200.0)
 _JET_ETA: Final = (0.0, 0.5, 0.9, 1.3, 1.7, 2.1, 2.5, 2.75, 3.0, 3.5, 4.0, 5.0)
+# Fine where tracker and endcap end: a step there that is smeared cancels in coarser bins.
+_EDGES_ETA: Final = (
+    *(0.0, 0.5, 1.0, 1.3, 1.6, 1.9, 2.1, 2.2, 2.3, 2.4, 2.45, 2.5, 2.55, 2.6, 2.65, 2.7, 2.8, 2.9),
+    *(3.0, 3.1, 3.25, 3.5, 4.0, 4.7),
+)
 _MUON_ETA: Final = (0.0, 0.3, 0.6, 0.9, 1.2, 1.6, 2.1, 2.4, 2.8)
 _PILEUP: Final = (0.0, 15.0, 22.0, 28.0, 34.0, 40.0, 48.0, 60.0)
 _MATCHED: Final = is_true("matched")
@@ -61,6 +77,28 @@ def _fractions(
     )  # fmt: skip
 
 
+def _edges() -> tuple[Quantity, ...]:
+    """What changes within a tenth in |η| where the tracker and the endcap end."""
+    eta = absolute("gen_eta")
+    shares = tuple(
+        Quantity(f"jet_{name}_by_eta", f"Matched jets with {label}", "edges", "jets", _MATCHED,
+                 Fraction(passes, eta, _EDGES_ETA), (branch, "gen_eta"), (f"Jet_{branch}",), _EDGES_ETA,
+                 f"Generated {_LABELS['eta']}", "Fraction of jets")
+        for name, label, passes, branch in (
+            ("tag", "b tag scores", between("btagDeepB", 0), "btagDeepB"),
+            ("jetId", "tight jetId and lepton veto", has_bit("jetId", 4), "jetId"),
+            ("puId", "loose puId", has_bit("puId", 4), "puId"),
+        )
+    )  # fmt: skip
+    constituents = in_bins(eta, column("nConstituents"), _EDGES_ETA, np.mean)
+    return (
+        *shares,
+        Quantity("jet_constituents_by_eta", "Constituents of matched jets", "edges", "jets", _MATCHED, constituents,
+                 ("nConstituents", "gen_eta"), ("Jet_nConstituents",), _EDGES_ETA, f"Generated {_LABELS['eta']}",
+                 "Mean number of constituents"),
+    )  # fmt: skip
+
+
 _MUONS: Final = both(between("pt", 5), within("eta", 0, 2.4))
 PROFILES: Final = (
     *_response("jet", "jets", _JET_PT),
@@ -68,6 +106,7 @@ PROFILES: Final = (
     *_fractions("jet", "gen_jets", "Generated jets that are reconstructed", _JET_AXES),
     *_fractions("muon", "gen_muons", "Generated muons, pT > 5 GeV, |η| < 2.4, reconstructed", _MUON_AXES, _MUONS),
     *_fractions("jet", "jets", "Jets without a generated jet", _JET_AXES),
+    *_edges(),
 )
 
 TAGGERS: Final = ("btagDeepFlavB", "btagDeepB")
