@@ -9,7 +9,7 @@ from flash.toy_detector import LAST_COPY, toy_events
 from flashbench.errors import SchemaError
 from flashbench.simulators.flash import conditions as c
 from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS, STATUS_FLAGS
-from flashbench.simulators.flash.pairs import Flat, flatten, one_to_one, pairs
+from flashbench.simulators.flash.pairs import Flat, carried, flatten, hardest, one_to_one, pairs
 
 
 def wrapped(angle):
@@ -149,6 +149,20 @@ def test_matching_takes_the_closest_pair_first_and_each_row_once():
     assert matched.right.tolist() == [1, 0], "the second of the left is closer to the first of the right"
 
 
+def test_hardest_and_carried_equal_a_plain_loop(crowded):
+    jets, muons = c.gen_jets(crowded), c.gen_muons(crowded)
+    found = pairs(jets, muons, 0.4)
+    partners = [muons["pt"][found.right[found.left == k]] for k in range(len(jets))]
+    best = hardest(found, muons["pt"])
+    assert {int(k): float(muons["pt"][r]) for k, r in zip(best.left, best.right, strict=True)} == {
+        k: float(max(pt)) for k, pt in enumerate(partners) if len(pt)
+    }
+    assert max(len(pt) for pt in partners) > 1
+    assert_allclose(carried(found, muons["pt"], len(jets)), [sum(pt) for pt in partners])
+    nothing = found.take(np.zeros(len(found.left), dtype=bool))
+    assert len(hardest(nothing, muons["pt"]).left) == 0
+
+
 def test_pairs_never_cross_events():
     events = toy_events(200, seed=9)
     jets = flatten(events.GenJet, ("eta", "phi"))
@@ -227,7 +241,33 @@ def test_what_a_jet_is():
     events = ak.Array([{"GenJet": jets, "GenPart": particles, "Pileup": dict.fromkeys(c.PILEUP, 1.0)}])
     columns = c.jet_conditions(c.gen_jets(events), c.gen_muons(events), events)
     assert columns["content"].tolist() == [5, 4, 1, 21, 0, 13, 11, 15]
+    assert_allclose(columns["gen_width"], 5 / 40)
     assert_allclose(columns["gen_hadronic"], [35, 40, 40, 40, 40, 15, 10, 40])
+
+
+def test_quark_and_heavy_hadron_of_a_jet_are_the_hardest_within_reach():
+    """Jets at −4, −2, 0, 2, 4: a d and a harder s; a D⁰ of a B⁺; a gluon, an incoming quark, a D*; nothing; a far u"""
+    outgoing, incoming, decays = 23, 21, 2
+    rows = [
+        (1, outgoing, 0, -4.1, 30.0), (-3, outgoing, 0, -3.9, 40.0),
+        (521, decays, LAST_COPY, -2.0, 25.0), (-421, decays, LAST_COPY, -2.1, 15.0), (531, decays, 0, -2.0, 90.0),
+        (21, outgoing, 0, 0.0, 50.0), (2, incoming, 0, 0.0, 50.0), (413, decays, LAST_COPY, 0.1, 9.0),
+        (2, outgoing, 0, 3.5, 60.0),
+    ]  # fmt: skip
+    particles = [
+        {"pt": pt, "eta": eta, "phi": 0.1, "pdgId": code, "status": status, "statusFlags": flags,
+         "genPartIdxMother": -1}
+        for code, status, flags, eta, pt in rows
+    ]  # fmt: skip
+    jet = {"phi": 0.0, "mass": 5.0, "pt": 50.0, "hadronFlavour": 0, "partonFlavour": 0}
+    jets = [{**jet, "eta": eta} for eta in (-4.0, -2.0, 0.0, 2.0, 4.0)]
+    events = ak.Array([{"GenJet": jets, "GenPart": particles, "Pileup": dict.fromkeys(c.PILEUP, 1.0)}])
+    columns = c.jet_conditions(c.gen_jets(events), c.gen_muons(events), events)
+    assert columns["quark"].tolist() == [3, 0, 0, 0, 0]
+    assert columns["quark_pt"].tolist() == [40, 0, 0, 0, 0]
+    assert columns["hadron"].tolist() == [0, 521, 0, 0, 0]
+    assert columns["hadron_pt"].tolist() == [0, 25, 0, 0, 0]
+    assert columns["content"].tolist() == [1, 0, 0, 0, 0], "no parton is named, but the s quark is the jet"
 
 
 def test_where_a_muon_is_from():

@@ -22,9 +22,9 @@ from flashbench.simulators.flash.fakes import FAKE_CONDITIONS
 from flashbench.simulators.flash.networks import PARTS, read_manifest
 from flashbench.training.flash import train_flash
 from flashbench.training.flow import FlowSettings
-from flashbench.training.recipe import FlashRecipe
+from flashbench.training.recipe import FLOWS, FlashRecipe
 
-TINY = FlashRecipe(epochs=8, flow=FlowSettings(layers=2, blocks=1, hidden=16, bins=6))
+TINY = FlashRecipe(epochs=8, flows=dict.fromkeys(FLOWS, FlowSettings(layers=2, blocks=1, hidden=16, bins=6)))
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_a_killed_training_ends_as_one_that_was_not(toy_file, trained, interrupt
 
 
 def test_an_error_in_a_worker_process_reaches_the_caller(toy_file, tmp_path):
-    recipe = FlashRecipe(epochs=1, flow=FlowSettings(bins=0))
+    recipe = FlashRecipe(epochs=1, flows=dict.fromkeys(FLOWS, FlowSettings(bins=0)))
     with pytest.raises(RuntimeError):
         train_flash([str(toy_file)], tmp_path / "out", recipe, workers=2)
     assert not [child for child in multiprocessing.active_children() if child.is_alive()]
@@ -188,7 +188,7 @@ def test_without_torch_the_command_says_what_to_install(toy_file, tmp_path, monk
 
 def test_it_trains_and_runs_on_real_cms_events(real_data, tmp_path):
     path = real_data / "NanoAODv5_sample.root"
-    train_flash([str(path)], tmp_path / "weights", FlashRecipe(epochs=1, flow=TINY.flow))
+    train_flash([str(path)], tmp_path / "weights", FlashRecipe(epochs=1, flows=TINY.flows))
     (block,) = plan_blocks([open_source(path)], 1000)
     events = load_block(block, columns(Tier.GEN)).events
     simulator = FlashSimulator(tmp_path / "weights")

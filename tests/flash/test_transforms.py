@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest
 
 from flashbench.errors import SchemaError, SimulationError
-from flashbench.simulators.flash.feature import Scale
+from flashbench.simulators.flash.feature import Feature, Scale
 from flashbench.simulators.flash.features import JET_CONDITIONS, JET_TARGETS, MUON_CONDITIONS, MUON_TARGETS
 from flashbench.simulators.flash.transforms import RankGaussian, Standardise
 
@@ -161,13 +161,33 @@ def test_each_flavour_lights_one_input():
     assert_array_equal(inputs.argmax(axis=1), np.tile([0, 1, 2, 3, 4, 5, 6, 0], 250))
 
 
+def test_a_logarithm_is_linear_below_its_unit():
+    """Standardised inputs of 1, 2 and 3 GeV are evenly spaced if the unit is 100 GeV, not if it is 1 GeV."""
+    for unit, even in ((100.0, True), (1.0, False)):
+        feature = Feature("ht", low=0.0, scale=Scale.LOG, unit=unit)
+        column = np.linspace(0, 400, 401)[:, None]
+        steps = np.diff(Standardise.fit(column, [feature]).forward(column)[1:4, 0])
+        assert (abs(steps[1] / steps[0] - 1) < 0.02) == even
+
+
+def test_an_edge_of_the_detector_is_a_step_and_a_ramp():
+    """η, |η|, then at |η| of 2.5 a flag, and a line from 2.35 to 2.65."""
+    feature = Feature("eta", low=-5.0, high=5.0, scale=Scale.ETA, edges=(2.5,))
+    column = np.append(np.linspace(-5, 5, 1001), [2.3, 2.35, 2.45, 2.55, 2.65, 2.7, -2.45])[:, None]
+    inputs = Standardise.fit(column, [feature]).forward(column)
+    assert inputs.shape == (len(column), 4)
+    step, ramp = ((row - row.min()) / (row.max() - row.min()) for row in inputs[-7:, 2:].T)
+    assert_allclose(step, [0, 0, 0, 1, 1, 1, 0], atol=1e-6)
+    assert_allclose(ramp, [0, 0, 1 / 3, 2 / 3, 1, 1, 1 / 3], atol=1e-5)
+
+
 def test_a_momentum_beyond_training_counts_as_the_edge_and_is_counted():
     columns = conditions(JET_CONDITIONS)
     standardise = Standardise.fit(columns, JET_CONDITIONS)
-    beyond = columns[:3].copy()
-    beyond[0, 11] = 1e6
+    beyond, pt = columns[:3].copy(), [f.name for f in JET_CONDITIONS].index("gen_pt")
+    beyond[0, pt] = 1e6
     edge = beyond.copy()
-    edge[0, 11] = columns[:, 11].max()
+    edge[0, pt] = columns[:, pt].max()
     assert standardise.outside(beyond) == {"gen_pt": 1}
     assert_array_equal(standardise.forward(beyond), standardise.forward(edge))
     stored = Standardise.from_tensors(standardise.tensors(), JET_CONDITIONS)

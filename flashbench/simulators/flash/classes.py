@@ -17,7 +17,7 @@ from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.simulators.flash.flow import in_blocks
 from flashbench.simulators.flash.transforms import Float32Array, RankGaussian, Tensors, within_reach
 
-FEWEST_ROWS: Final = 2000
+FEWEST_ROWS: Final = 1000
 """Training rows of a class with a transform of its own."""
 
 _PREFIX: Final = "class."

@@ -17,12 +17,21 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from flashbench.errors import SchemaError
 from flashbench.simulators.flash.feature import Feature
 from flashbench.simulators.flash.features import STATUS_FLAGS
-from flashbench.simulators.flash.pairs import Flat, FloatArray, IntArray, Pairs, closest, flatten, in_band, pairs
+from flashbench.simulators.flash.pairs import (
+    Flat,
+    FloatArray,
+    IntArray,
+    Pairs,
+    carried,
+    closest,
+    flatten,
+    in_band,
+    pairs,
+)
+from flashbench.simulators.flash.particles import LAST_COPY, Contents, gen_particles, require, within_jets
 
-LAST_COPY: Final = 1 << 13  # GenPart_statusFlags
 PILEUP: Final = ("gpudensity", "nPU", "nTrueInt", "pudensity", "sumEOOT", "sumLOOT")
 
 MUON_PT: Final = 2.5  # GeV; NanoAOD stores muons from 3 GeV
@@ -32,6 +41,7 @@ _GENERATIONS: Final = 6  # of ancestors that are looked at
 _ACTIVE_PT: Final = 20.0  # GeV, above what any NanoAOD stores
 _BESIDE: Final = 1.0  # ΔR to another jet, whose disc of radius 0.4 overlaps up to 0.8; and |Δη| of a band
 _NO_MUON: Final = {"dr": 0.5, "pt": 0.0, "deta": 0.5, "dphi": 0.5}
+_LEAST_PT: Final = 1.0  # GeV, against a division by nothing
 _ALONE: Final = {"dr": _BESIDE, "pt": 0.0, "b": 0.0}
 _NO_JET: Final = {"dr": 0.5, "deta": 0.5, "dphi": 0.5, "pt": 0.0, "mass": 0.0}
 
@@ -44,7 +54,7 @@ def gen_jets(events: ak.Array) -> Flat:
     Raises:
         SchemaError: the block has no GenJet collection.
     """
-    _require(events, "GenJet")
+    require(events, "GenJet")
     return flatten(events.GenJet, ("pt", "eta", "phi", "mass", "partonFlavour", "hadronFlavour"))
 
 
@@ -54,7 +64,7 @@ def gen_muons(events: ak.Array) -> Flat:
     Raises:
         SchemaError: the block has no GenPart collection.
     """
-    particles = _particles(events)
+    particles = gen_particles(events)
     last = (particles["statusFlags"] & LAST_COPY) != 0
     return particles.select((np.abs(particles["pdgId"]) == 13) & (particles["status"] == 1) & last)
 
@@ -77,25 +87,26 @@ def jet_conditions(jets: Flat, muons: Flat, events: ak.Array) -> Columns:
 
     Returns:
         Kinematics, flavours, and ΔR, pt, Δη, Δφ of the closest and second-closest muon within ΔR 0.4; an absent muon
-        stands at 0.5, 0, 0.5, 0.5. Beyond the 14 of the prototype: `content`, what the jet is, and `gen_hadronic`, its
-        pt without leptons; ΔR, pt and b flavour of the closest other GenJet within 1 (1, 0, 0 if there is none), which
-        takes of its area; `beside_ht`, the hadronic pt within |Δη| of 1, with which the subtracted density grows; the
-        event's `activity` and pile-up collisions.
+        stands at 0.5, 0, 0.5, 0.5. Beyond the 14 of the prototype: `gen_width`, mass over pt; `content`, what the jet
+        is; `gen_hadronic`, its pt without leptons; code and pt of the hard process's `quark` and of the heavy `hadron`
+        within ΔR 0.4; ΔR, pt and b flavour of the closest other GenJet within 1 (1, 0, 0 if there is none), which takes
+        of its area; `beside_ht`, the hadronic pt within |Δη| of 1, with which the subtracted density grows; the event's
+        `activity` and pile-up collisions.
     """
     columns: Columns = {}
     near_muons = pairs(jets, muons, _NEAR)
-    of_muons = _carried(near_muons, muons["pt"], len(jets))
+    of_muons = carried(near_muons, muons["pt"], len(jets))
     for rank, near in enumerate(closest(near_muons, 2), start=1):
         neighbour = _neighbour(near, {"pt": muons["pt"]}, _NO_MUON, len(jets))
         columns |= {f"muon{rank}_{name}": values for name, values in neighbour.items()}
     columns |= {f"gen_{name}": jets[name].astype(np.float64) for name in ("eta", "mass", "phi", "pt")}
-    leptons = _electrons_and_taus(events)
-    near_leptons, electron = pairs(jets, leptons, _NEAR), np.abs(leptons["pdgId"]) == 11
-    of_electrons, of_taus = (_carried(near_leptons, leptons["pt"] * kind, len(jets)) for kind in (electron, ~electron))
-    columns["gen_hadronic"] = np.maximum(jets["pt"] - of_muons - of_electrons, 0.0)
-    columns["content"] = _contents(jets, of_muons, of_electrons, of_taus)
+    columns["gen_width"] = columns["gen_mass"] / np.maximum(columns["gen_pt"], _LEAST_PT)
+    inside = within_jets(jets, gen_particles(events), _NEAR)
+    columns["gen_hadronic"] = np.maximum(jets["pt"] - of_muons - inside.electrons, 0.0)
+    columns["content"] = _contents(jets, of_muons, inside)
     columns["parton_flavour"] = np.abs(jets["partonFlavour"]).astype(np.float64)
     columns["hadron_flavour"] = jets["hadronFlavour"].astype(np.float64)
+    columns |= {name: getattr(inside, name) for name in ("quark", "quark_pt", "hadron", "hadron_pt")}
     band = in_band(jets, jets, _BESIDE)
     band = band.take(band.left != band.right)
     (near,) = closest(band.take(band.dr < _BESIDE), 1)
@@ -131,14 +142,14 @@ def muon_conditions(muons: Flat, jets: Flat, events: ak.Array) -> Columns:
     (near,) = closest(within, 1)
     neighbour = _neighbour(near, {"pt": jets["pt"], "mass": jets["mass"]}, _NO_JET, len(muons))
     columns |= {f"jet_{name}": values for name, values in neighbour.items()}
-    carried = _carried(within.turned, muons["pt"], len(jets))
-    columns["beside_ht"] = _beside(band, jets["pt"] - carried, len(muons))
+    of_muons = carried(within.turned, muons["pt"], len(jets))
+    columns["beside_ht"] = _beside(band, jets["pt"] - of_muons, len(muons))
     event = muons.event
-    columns |= {name: values[event] for name, values in activity(jets, carried).items()}
+    columns |= {name: values[event] for name, values in activity(jets, of_muons).items()}
     return columns | {name: values[event] for name, values in pileup(events).items()}
 
 
-def activity(jets: Flat, carried: FloatArray) -> Columns:
+def activity(jets: Flat, of_muons: FloatArray) -> Columns:
     """What a generator event says of its soft activity, each of shape (events,).
 
     The energy density that is subtracted from every jet, and that fills isolation cones, grows with it: without it
@@ -147,14 +158,14 @@ def activity(jets: Flat, carried: FloatArray) -> Columns:
 
     Args:
         jets: from `gen_jets`.
-        carried: pt of the muons within each, shape (jets,).
+        of_muons: pt of the muons within each, shape (jets,).
 
     Returns:
         `event_ht`: scalar sum of the hadronic pt of GenJets above 20 GeV; `event_soft`: number of GenJets below that;
         `event_width`: sum of their masses over sum of their pt, which grows with what lies underneath a jet.
     """
-    hadronic = jets["pt"] - carried
-    jet, hard = carried < jets["pt"] / 2, hadronic > _ACTIVE_PT
+    hadronic = jets["pt"] - of_muons
+    jet, hard = of_muons < jets["pt"] / 2, hadronic > _ACTIVE_PT
 
     def total(weights: FloatArray) -> FloatArray:
         return np.bincount(jets.event, weights=weights, minlength=len(jets.counts)).astype(np.float64)
@@ -176,7 +187,7 @@ def event_conditions(events: ak.Array, jets: Flat) -> Columns:
 
 def pileup(events: ak.Array) -> Columns:
     """The six pile-up variables, each of shape (events,)."""
-    _require(events, "Pileup")
+    require(events, "Pileup")
     return {name: ak.to_numpy(events.Pileup[name]).astype(np.float64) for name in PILEUP}
 
 
@@ -191,33 +202,18 @@ def stack(columns: Columns, features: tuple[Feature, ...]) -> FloatArray:
     return np.column_stack([columns[feature.name] for feature in features])
 
 
-def _carried(near: Pairs, pt: NDArray[Any], rows: int) -> FloatArray:
-    """Scalar sum of the pt of each left row's partners, shape (rows,)."""
-    return np.bincount(near.left, weights=pt[near.right], minlength=rows).astype(np.float64)
-
-
-def _contents(jets: Flat, of_muons: FloatArray, of_electrons: FloatArray, of_taus: FloatArray) -> FloatArray:
+def _contents(jets: Flat, of_muons: FloatArray, inside: Contents) -> FloatArray:
     """What each GenJet is, shape (jets,).
 
     13 or 11 if a muon or an electron carries half of its pt, else its hadron flavour 5 or 4, else 1 a light quark,
-    21 a gluon, 15 a tau within it; 0 if nothing is known, as of a photon.
+    21 a gluon, 15 a tau within it, 1 too where no parton is named but a quark of the hard process has half of its pt;
+    0 if nothing is known, as of a photon.
     """
     parton, hadron = np.abs(jets["partonFlavour"]), jets["hadronFlavour"].astype(np.int64)
     half, light = jets["pt"] / 2, (parton >= 1) & (parton <= 5)
-    known = [of_muons >= half, of_electrons >= half, hadron >= 4, light, parton == 21, of_taus > 0]
-    return np.select(known, [13, 11, hadron, 1, 21, 15], 0).astype(np.float64)
-
-
-def _electrons_and_taus(events: ak.Array) -> Flat:
-    """Last copies; electrons if they are stable."""
-    found = _particles(events)
-    code, last = np.abs(found["pdgId"]), (found["statusFlags"] & LAST_COPY) != 0
-    return found.select(last & (((code == 11) & (found["status"] == 1)) | (code == 15)))
-
-
-def _particles(events: ak.Array) -> Flat:
-    _require(events, "GenPart")
-    return flatten(events.GenPart, ("pt", "eta", "phi", "pdgId", "status", "statusFlags"))
+    leptonic = [of_muons >= half, inside.electrons >= half]
+    known = [*leptonic, hadron >= 4, light, parton == 21, inside.taus > 0, inside.quark_pt >= half]
+    return np.select(known, [13, 11, hadron, 1, 21, 15, 1], 0).astype(np.float64)
 
 
 def _origins(muons: Flat, otherwise: NDArray[Any]) -> FloatArray:
@@ -253,7 +249,7 @@ def _hadrons(events: ak.Array, muons: Flat) -> IntArray:
 
 def _beside(band: Pairs, hadronic: FloatArray, rows: int) -> FloatArray:
     """Scalar sum of the hadronic pt of the GenJets in each object's band, shape (rows,)."""
-    return _carried(band, np.maximum(hadronic, 0.0), rows)
+    return carried(band, np.maximum(hadronic, 0.0), rows)
 
 
 def _neighbour(near: Pairs, of_right: Columns, absent: dict[str, float], rows: int) -> Columns:
@@ -264,9 +260,3 @@ def _neighbour(near: Pairs, of_right: Columns, absent: dict[str, float], rows: i
         columns[name] = np.full(rows, missing)
         columns[name][near.left] = present[name]
     return columns
-
-
-def _require(events: ak.Array, collection: str) -> None:
-    if collection not in events.fields:
-        hint = "flash needs the generator tier: GenJet, GenPart and Pileup"
-        raise SchemaError("simulator 'flash'", collection, "collection missing", hint)

@@ -42,8 +42,8 @@ class Scale(StrEnum):
     """How a condition is shown to a network (`transforms.Standardise`)."""
 
     LINEAR = "linear"
-    LOG = "log"  # ln(1 + x), for momenta and masses; and edge / x for every edge, where NanoAOD's thresholds cut
-    ETA = "eta"  # x and |x|, and one flag |x| > edge for every edge
+    LOG = "log"  # ln(1 + x / unit), for momenta and masses; and edge / x for every edge, where NanoAOD's thresholds cut
+    ETA = "eta"  # x and |x|, and for every edge one flag |x| > edge and one ramp around it
     PHI = "phi"  # cos and sin
     ONE_HOT = "one-hot"
     FLAG = "flag"  # 0 or 1 as it stands
@@ -68,6 +68,7 @@ class Feature:
         least: smallest reconstructed quantity with which NanoAOD stores the object.
         scale: how a condition is shown to a network.
         edges: |x| where the detector changes, for `Scale.ETA`; thresholds, for `Scale.LOG`.
+        unit: below it `Scale.LOG` is nearly linear, GeV.
         classes: the target transforms are calibrated for each of its values apart (`classes.ByClass`).
     """
 
@@ -85,6 +86,7 @@ class Feature:
     least: float = -np.inf
     scale: Scale = Scale.LINEAR
     edges: tuple[float, ...] = ()
+    unit: float = 1.0
     classes: bool = False
 
     @property

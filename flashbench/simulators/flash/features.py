@@ -1,6 +1,6 @@
 """What FlashSim is told of an object and what it predicts, as declared tables.
 
-What to use when: `JET_CONDITIONS` (14 of the prototype and 10) and `MUON_CONDITIONS` (30 and 6) for the generator-side
+What to use when: `JET_CONDITIONS` (14 of the prototype and 15) and `MUON_CONDITIONS` (30 and 6) for the generator-side
 inputs, `JET_TARGETS` (17) and `MUON_TARGETS` (22) for the reconstructed quantities, `targets_for` to keep the targets
 that a file holds. A column by itself is in `feature`, the Gaussianising transform that is learned from data in
 `transforms`.
@@ -19,7 +19,7 @@ import numpy as np
 from flashbench.errors import UnknownNameError
 from flashbench.simulators.flash.feature import Feature, Kind, Relation, Scale
 
-FEATURE_VERSION: Final = 4  # raised whenever a table below changes; stored with every set of weights
+FEATURE_VERSION: Final = 5  # raised whenever a table below changes; stored with every set of weights
 
 
 def _momentum(name: str, *thresholds: float) -> Feature:
@@ -39,14 +39,16 @@ def _neighbour(prefix: str) -> tuple[Feature, ...]:
 PARTON_FLAVOURS: Final = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 21.0)  # |PDG code|; anything else is 0
 HADRON_FLAVOURS: Final = (0.0, 4.0, 5.0)
 JET_CONTENTS: Final = (0.0, 1.0, 4.0, 5.0, 11.0, 13.0, 15.0, 21.0)  # unknown, light quark, c, b, e, μ, τ, gluon
+QUARKS: Final = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)  # |PDG code|; none is 0
+HEAVY_HADRONS: Final = (0.0, 411.0, 421.0, 431.0, 4122.0, 511.0, 521.0, 531.0, 5122.0)  # that decay weakly
 MUON_ORIGINS: Final = (0.0, 1.0, 15.0)  # a hadron, the hard process, a tau
 MUON_DECAYS: Final = (0.0, 1.0, 4.0, 5.0, 15.0, 45.0)  # the same, c, b and c of a b told apart
 JET_LEAST: Final = 15.0  # GeV, in NanoAOD
 MUON_LEAST: Final = 3.0
 MUON_EDGE: Final = 2.4  # |η| where the chambers end
 TRACKER_EDGE: Final = 2.5  # |η| where the tracker, and with it taggers and qgl, ends
-# barrel, endcap, transition, forward
-_CALORIMETER_EDGES: Final = (1.3, MUON_EDGE, TRACKER_EDGE, 2.75, 3.0, 3.25, 3.5, 4.0, 4.7)
+# barrel, endcap, where most of a jet is out of the tracker, transition, forward
+_CALORIMETER_EDGES: Final = (1.3, MUON_EDGE, TRACKER_EDGE, 2.6, 2.75, 3.0, 3.25, 3.5, 4.0, 4.7)
 STATUS_FLAGS: Final = (
     *("isPrompt", "isDecayedLeptonHadron", "isTauDecayProduct", "isPromptTauDecayProduct"),
     *("isDirectTauDecayProduct", "isDirectPromptTauDecayProduct", "isDirectHadronDecayProduct", "isHardProcess"),
@@ -54,27 +56,30 @@ STATUS_FLAGS: Final = (
     *("fromHardProcessBeforeFSR", "isFirstCopy", "isLastCopy", "isLastCopyBeforeFSR"),
 )  # GenPart_statusFlags, bit 0 first
 
-_EVENT: Final = (  # what lies underneath: `conditions.activity`
-    _momentum("event_ht"),
-    Feature("event_soft", Kind.INTEGER, 0.0),
-    Feature("event_width", low=0.0),
-)
+_UNDERNEATH: Final = (Feature("event_soft", Kind.INTEGER, 0.0), Feature("event_width", low=0.0))  # with event_ht
 JET_CONDITIONS: Final = (
     *_neighbour("muon1"),
     *_neighbour("muon2"),
     Feature("gen_eta", low=-8.0, high=8.0, scale=Scale.ETA, edges=_CALORIMETER_EDGES),
     _momentum("gen_mass"),
+    Feature("gen_width", low=0.0),  # mass over pT
     Feature("gen_phi", Kind.ANGLE, -np.pi, np.pi, scale=Scale.PHI),
     _momentum("gen_pt", JET_LEAST),
     _momentum("gen_hadronic"),
     Feature("content", Kind.CATEGORY, 0.0, 21.0, JET_CONTENTS, scale=Scale.ONE_HOT, classes=True),
     Feature("parton_flavour", Kind.CATEGORY, 0.0, 21.0, PARTON_FLAVOURS, scale=Scale.ONE_HOT),
     Feature("hadron_flavour", Kind.CATEGORY, 0.0, 5.0, HADRON_FLAVOURS, scale=Scale.ONE_HOT),
+    Feature("quark", Kind.CATEGORY, 0.0, 5.0, QUARKS, scale=Scale.ONE_HOT),  # of the hard process
+    _momentum("quark_pt"),
+    Feature("hadron", Kind.CATEGORY, 0.0, 5122.0, HEAVY_HADRONS, scale=Scale.ONE_HOT),
+    _momentum("hadron_pt"),
     Feature("near_dr", low=0.0, high=1.0),  # the closest other GenJet within 1: it takes area, and shares particles
     _momentum("near_pt"),
     Feature("near_b", Kind.BOOLEAN, 0.0, 1.0, scale=Scale.FLAG),
-    _momentum("beside_ht"),
-    *_EVENT,
+    # From 1 GeV on, a logarithm puts quiet events far beyond all of a busy training sample; without one, too near.
+    Feature("beside_ht", low=0.0, scale=Scale.LOG, unit=100.0),
+    Feature("event_ht", low=0.0, scale=Scale.LOG, unit=100.0),
+    *_UNDERNEATH,
     Feature("nPU", Kind.INTEGER, 0.0),
 )
 MUON_CONDITIONS: Final = (
@@ -97,7 +102,8 @@ MUON_CONDITIONS: Final = (
     Feature("sumEOOT", Kind.INTEGER, 0.0),
     Feature("sumLOOT", Kind.INTEGER, 0.0),
     _momentum("beside_ht"),
-    *_EVENT,
+    _momentum("event_ht"),
+    *_UNDERNEATH,
 )
 
 

@@ -1,13 +1,14 @@
 """Pairs of objects of the same event, on flat arrays: nothing loops over events.
 
 What to use when: `flatten` to leave awkward, `pairs` for pairs of two collections that are near each other, `in_band`
-for those in a band of η, `closest` for the nearest partners of each object, `one_to_one` to match two collections.
+for those in a band of η, `closest` and `hardest` for single partners of each object, `carried` for the pt of all of
+them, `one_to_one` to match two collections.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import awkward as ak
 import numpy as np
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+
+_FAR: Final = 15.0  # |η| beyond any object; what is further out, as a beam particle, counts as there
+_ROUNDING: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +73,23 @@ class Pairs:
 
     def take(self, which: BoolArray | IntArray) -> Pairs:
         """Pairs by mask, or by position in that order."""
-        return Pairs(self.left[which], self.right[which], self.deta[which], self.dphi[which], self.dr[which])
+        at = np.flatnonzero(which) if which.dtype == bool else which
+        return Pairs(self.left[at], self.right[at], self.deta[at], self.dphi[at], self.dr[at])
 
 
 def flatten(collection: ak.Array, fields: tuple[str, ...]) -> Flat:
     """Columns `fields` of a jagged collection, and `index`, each object's place in its event."""
     counts = ak.to_numpy(ak.num(collection)).astype(np.int64)
-    columns = {field: ak.to_numpy(ak.flatten(collection[field])) for field in fields}
+    objects = ak.flatten(collection)
+    columns = {field: ak.to_numpy(objects[field]) for field in fields}
     starts = np.cumsum(counts) - counts
     columns["index"] = np.arange(int(counts.sum())) - np.repeat(starts, counts)
     return Flat(columns, counts)
 
 
 def wrap(angle: FloatArray) -> FloatArray:
-    """An angle or a difference of angles in [−π, π), rad."""
-    return (angle + np.pi) % (2 * np.pi) - np.pi
+    """An angle or a difference of angles in [−π, π], rad."""
+    return angle - 2 * np.pi * np.rint(angle / (2 * np.pi))
 
 
 def pairs(left: Flat, right: Flat, within: float) -> Pairs:
@@ -102,14 +108,18 @@ def pairs(left: Flat, right: Flat, within: float) -> Pairs:
 
 def in_band(left: Flat, right: Flat, within: float) -> Pairs:
     """Pairs of the same event closer than `within` in |Δη|, wherever in φ; see `pairs`. An object pairs with itself."""
-    partners = right.counts[left.event]
+    apart = 2 * _FAR + within + 1  # on one axis, events follow one another out of reach
+    place, near = (np.clip(side["eta"], -_FAR, _FAR) + apart * side.event for side in (right, left))
+    order = np.argsort(place, kind="stable")
+    place, reach = place[order], within * (1 + _ROUNDING) + _ROUNDING
+    first = np.searchsorted(place, near - reach)
+    partners = np.searchsorted(place, near + reach) - first
     row = np.repeat(np.arange(len(left)), partners)
-    ends = np.cumsum(partners)
-    place = np.arange(len(row)) - np.repeat(ends - partners, partners)
-    partner = np.repeat(right.starts[left.event], partners) + place
+    before = np.cumsum(partners) - partners
+    partner = order[np.arange(len(row)) - np.repeat(before - first, partners)]
     deta = left["eta"][row] - right["eta"][partner]
-    near = np.abs(deta) < within
-    row, partner, deta = row[near], partner[near], deta[near]
+    close = np.flatnonzero(np.abs(deta) < within)
+    row, partner, deta = row[close], partner[close], deta[close]
     dphi = wrap(left["phi"][row] - right["phi"][partner])
     return Pairs(row, partner, deta, dphi, np.hypot(deta, dphi))
 
@@ -123,6 +133,18 @@ def closest(found: Pairs, ranks: int) -> tuple[Pairs, ...]:
     first = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
     rank = np.arange(len(order)) - first
     return tuple(ordered.take(rank == r) for r in range(ranks))
+
+
+def hardest(found: Pairs, pt: NDArray[Any]) -> Pairs:
+    """The pairs that join a left row to its partner of largest `pt`, which is of shape (right rows,)."""
+    order = np.lexsort((-pt[found.right], found.left))
+    left = found.left[order]
+    return found.take(order[np.diff(left, prepend=-1) != 0])
+
+
+def carried(found: Pairs, pt: NDArray[Any], rows: int) -> FloatArray:
+    """Scalar sum of the `pt` of each left row's partners, shape (rows,)."""
+    return np.bincount(found.left, weights=pt[found.right], minlength=rows).astype(np.float64)
 
 
 def one_to_one(found: Pairs) -> Pairs:

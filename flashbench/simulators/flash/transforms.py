@@ -25,9 +25,10 @@ from flashbench.simulators.flash.quantiles import FEWEST_MOVING, Quantiles, quan
 Tensors = dict[str, NDArray[Any]]
 Float32Array = NDArray[np.float32]
 
-_BUCKETS: Final = 2048  # uniform in the latent: the first guess of a segment
-_FULL_STEPS: Final = 4  # of all rows, before only those that are not there yet go on
+_BUCKETS: Final = 4096  # uniform in the latent: the first guess of a segment
+_FULL_STEPS: Final = 1  # of all rows, before only those that are not there yet go on
 _REACH: Final = 6.0  # latents beyond are the extreme values
+_RAMP: Final = 0.15  # in |η|: what changes at an edge of the detector does so over a jet's radius or less
 _CLIP: Final = 8.0  # standardised conditions are kept within
 
 
@@ -282,10 +283,15 @@ def _expand(column: FloatArray, feature: Feature) -> list[FloatArray]:
     match feature.scale:
         case Scale.LOG:
             positive = np.maximum(column, 0.0)
-            return [np.log1p(positive), *(np.minimum(edge / np.maximum(positive, 1e-3), 2.0) for edge in feature.edges)]
+            return [
+                np.log1p(positive / feature.unit),
+                *(np.minimum(edge / np.maximum(positive, 1e-3), 2.0) for edge in feature.edges),
+            ]
         case Scale.ETA:
             size = np.abs(column)
-            return [column, size, *((size > edge).astype(np.float64) for edge in feature.edges)]
+            beyond = [size - edge for edge in feature.edges]
+            steps = [(b > 0).astype(np.float64) for b in beyond]
+            return [column, size, *steps, *(np.clip(b / _RAMP, -1, 1) for b in beyond)]
         case Scale.PHI:
             return [np.cos(column), np.sin(column)]
         case Scale.ONE_HOT:

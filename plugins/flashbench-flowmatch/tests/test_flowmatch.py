@@ -15,7 +15,7 @@ from flashbench.testing.checks import check_simulator
 from flashbench.training.flash import train_flash
 from flashbench.training.flow import FlowSettings
 from flashbench.training.loop import LoopConfig
-from flashbench.training.recipe import FlashRecipe
+from flashbench.training.recipe import FLOWS, FlashRecipe
 from flashbench_flowmatch.simulator import VARIABLE, FlowMatchSimulator
 from flashbench_flowmatch.training import train, train_match
 from flashbench_flowmatch.velocity import Velocity, VelocityConfig, integrate
@@ -116,7 +116,7 @@ def events_with_fakes(number):
 def weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     write_events(folder / "events.root", [events_with_fakes(1500)])
-    recipe = FlashRecipe(epochs=1, flow=FlowSettings(layers=2, blocks=1, hidden=8, bins=4))
+    recipe = FlashRecipe(epochs=1, flows=dict.fromkeys(FLOWS, FlowSettings(layers=2, blocks=1, hidden=8, bins=4)))
     train_flash([str(folder / "events.root")], folder / "flash", recipe)
     train([str(folder / "events.root")], folder / "flash", folder / "match", recipe, hidden=16, blocks=1)
     return folder / "match"

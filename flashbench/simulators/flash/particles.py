@@ -1,0 +1,89 @@
+"""GenPart of a block, and what of it lies within each generator jet.
+
+What to use when: `gen_particles` to leave awkward, `within_jets` for the leptons, the quark of the hard process and the
+heavy hadron of each GenJet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import awkward as ak
+import numpy as np
+
+from flashbench.errors import SchemaError
+from flashbench.simulators.flash.features import HEAVY_HADRONS
+from flashbench.simulators.flash.pairs import Flat, FloatArray, Pairs, carried, flatten, hardest, pairs
+
+LAST_COPY: Final = 1 << 13  # GenPart_statusFlags
+OUTGOING: Final = 23  # GenPart_status of what leaves the hard process
+_HEAVIEST_QUARK: Final = 5
+_ELECTRON, _TAU = 11, 15
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Particles within each jet, all of shape (jets,); 0 where there is none.
+
+    Attributes:
+        electrons, taus: scalar sum of pt of stable electrons, and of taus before their decay.
+        quark, quark_pt: |PDG code| 1–5 and pt of the hardest quark that leaves the hard process.
+        hadron, hadron_pt: |PDG code| and pt of the hardest weakly decaying c or b hadron.
+    """
+
+    electrons: FloatArray
+    taus: FloatArray
+    quark: FloatArray
+    quark_pt: FloatArray
+    hadron: FloatArray
+    hadron_pt: FloatArray
+
+
+def require(events: ak.Array, collection: str) -> None:
+    """Check for a generator collection.
+
+    Raises:
+        SchemaError: the block has none of that name.
+    """
+    if collection not in events.fields:
+        hint = "flash needs the generator tier: GenJet, GenPart and Pileup"
+        raise SchemaError("simulator 'flash'", collection, "collection missing", hint)
+
+
+def gen_particles(events: ak.Array) -> Flat:
+    """All of GenPart.
+
+    Raises:
+        SchemaError: the block has no GenPart collection.
+    """
+    require(events, "GenPart")
+    return flatten(events.GenPart, ("pt", "eta", "phi", "pdgId", "status", "statusFlags"))
+
+
+def within_jets(jets: Flat, particles: Flat, radius: float) -> Contents:
+    """What lies within `radius` in ΔR of each jet.
+
+    Args:
+        jets: with `eta` and `phi`.
+        particles: from `gen_particles`, of the same events.
+        radius: largest ΔR.
+    """
+    code, last = np.abs(particles["pdgId"]), (particles["statusFlags"] & LAST_COPY) != 0
+    lepton = last & (((code == _ELECTRON) & (particles["status"] == 1)) | (code == _TAU))
+    quark = (code <= _HEAVIEST_QUARK) & (particles["status"] == OUTGOING)
+    hadron = last & np.isin(code, HEAVY_HADRONS)
+    chosen = lepton | quark | hadron
+    found = particles.select(chosen)
+    near = pairs(jets, found, radius)
+    code = code[chosen]
+
+    def top(which: Pairs) -> tuple[FloatArray, FloatArray]:
+        best = hardest(which, found["pt"])
+        columns = np.zeros((2, len(jets)))
+        columns[:, best.left] = code[best.right], found["pt"][best.right]
+        return columns[0], columns[1]
+
+    of = code[near.right]
+    electrons, taus = (carried(near.take(of == kind), found["pt"], len(jets)) for kind in (_ELECTRON, _TAU))
+    return Contents(electrons, taus, *top(near.take(of <= _HEAVIEST_QUARK)), *top(near.take(of > _TAU)))
