@@ -6,7 +6,7 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from flash.toy_detector import toy_events
+from flash.toy_detector import LAST_COPY, toy_events
 from flashbench.simulators import check_output
 from flashbench.simulators.flash import FlashSimulator
 from flashbench.simulators.flash.networks import PARTS, Networks, read_manifest
@@ -42,8 +42,19 @@ def test_the_manifest_says_how_they_were_made():
         assert manifest["training"][part]["calibration"]["error"] < limit
 
 
+def with_heavy_hadrons(events):
+    """A B⁺ or D⁺ with most of the momentum in every jet of that flavour, as any GenPart has."""
+    jets = events.GenJet[events.GenJet.hadronFlavour > 0]
+    hadrons = {name: ak.values_astype(jets.pt * 0, np.int32) for name in ("status", "statusFlags", "genPartIdxMother")}
+    hadrons |= {"pt": 0.7 * jets.pt, "eta": jets.eta, "phi": jets.phi, "mass": ak.ones_like(jets.pt)}
+    hadrons["pdgId"] = ak.where(jets.hadronFlavour == 5, 521, 411)
+    hadrons["status"], hadrons["statusFlags"] = hadrons["status"] + 2, hadrons["statusFlags"] + LAST_COPY
+    particles = ak.zip({name: hadrons[name] for name in events.GenPart.fields})
+    return ak.with_field(events, ak.concatenate([events.GenPart, particles], axis=1), "GenPart")
+
+
 def test_what_they_simulate_keeps_the_contract_and_looks_like_a_detector(shipped):
-    events = toy_events(1500, seed=71)
+    events = with_heavy_hadrons(toy_events(1500, seed=71))
     output = check_output(
         shipped.info, shipped.simulate(events, np.random.default_rng(0)), len(events), "test", shipped.info.provides
     )
