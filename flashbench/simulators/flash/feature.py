@@ -43,7 +43,7 @@ class Scale(StrEnum):
 
     LINEAR = "linear"
     LOG = "log"  # ln(1 + x / unit), for momenta and masses; and edge / x for every edge, where NanoAOD's thresholds cut
-    ETA = "eta"  # x and |x|, and for every edge one flag |x| > edge and one ramp around it
+    ETA = "eta"  # x and |x|, and for every edge one flag |x| > edge, and a ramp where `ramp` is given
     PHI = "phi"  # cos and sin
     ONE_HOT = "one-hot"
     FLAG = "flag"  # 0 or 1 as it stands
@@ -68,6 +68,7 @@ class Feature:
         least: smallest reconstructed quantity with which NanoAOD stores the object.
         scale: how a condition is shown to a network.
         edges: |x| where the detector changes, for `Scale.ETA`; thresholds, for `Scale.LOG`.
+        ramp: distance from an edge of `Scale.ETA` within which a line shows where x is.
         unit: below it `Scale.LOG` is nearly linear, GeV.
         classes: the target transforms are calibrated for each of its values apart (`classes.ByClass`).
     """
@@ -86,6 +87,7 @@ class Feature:
     least: float = -np.inf
     scale: Scale = Scale.LINEAR
     edges: tuple[float, ...] = ()
+    ramp: float = 0.0
     unit: float = 1.0
     classes: bool = False
 

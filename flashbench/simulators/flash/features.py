@@ -60,7 +60,8 @@ _UNDERNEATH: Final = (Feature("event_soft", Kind.INTEGER, 0.0), Feature("event_w
 JET_CONDITIONS: Final = (
     *_neighbour("muon1"),
     *_neighbour("muon2"),
-    Feature("gen_eta", low=-8.0, high=8.0, scale=Scale.ETA, edges=_CALORIMETER_EDGES),
+    # A jet leaves a part of the detector over its radius or less.
+    Feature("gen_eta", low=-8.0, high=8.0, scale=Scale.ETA, edges=_CALORIMETER_EDGES, ramp=0.15),
     _momentum("gen_mass"),
     Feature("gen_width", low=0.0),  # mass over pT
     Feature("gen_phi", Kind.ANGLE, -np.pi, np.pi, scale=Scale.PHI),

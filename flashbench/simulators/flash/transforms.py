@@ -28,7 +28,6 @@ Float32Array = NDArray[np.float32]
 _BUCKETS: Final = 4096  # uniform in the latent: the first guess of a segment
 _FULL_STEPS: Final = 1  # of all rows, before only those that are not there yet go on
 _REACH: Final = 6.0  # latents beyond are the extreme values
-_RAMP: Final = 0.15  # in |η|: what changes at an edge of the detector does so over a jet's radius or less
 _CLIP: Final = 8.0  # standardised conditions are kept within
 
 
@@ -290,8 +289,8 @@ def _expand(column: FloatArray, feature: Feature) -> list[FloatArray]:
         case Scale.ETA:
             size = np.abs(column)
             beyond = [size - edge for edge in feature.edges]
-            steps = [(b > 0).astype(np.float64) for b in beyond]
-            return [column, size, *steps, *(np.clip(b / _RAMP, -1, 1) for b in beyond)]
+            ramps = [np.clip(b / feature.ramp, -1, 1) for b in beyond] if feature.ramp else []
+            return [column, size, *((b > 0).astype(np.float64) for b in beyond), *ramps]
         case Scale.PHI:
             return [np.cos(column), np.sin(column)]
         case Scale.ONE_HOT:
