@@ -7,6 +7,7 @@ import pytest
 from flash.toy_detector import CHARGE_FLIP, FAKES_PER_INTERACTION, JET_EFFICIENCY, MUON_EFFICIENCY, toy_events
 from flashbench.errors import InputError, SchemaError
 from flashbench.nanoaod import write_events
+from flashbench.simulators.flash.features import JET_CONDITIONS
 from flashbench.training.extraction import extract
 
 
@@ -115,6 +116,6 @@ def test_real_cms_events_are_matched(real_data):
     assert list(tables.repairs.values()) == [131]  # jets whose GenJet is below the 10 GeV that NanoAOD stores
     assert tables.jets.targets.shape == (6872, 17)
     assert tables.muons.targets.shape == (578, 22)
-    pt = tables.jets.conditions[:, 11]
+    pt = tables.jets.conditions[:, [feature.name for feature in JET_CONDITIONS].index("gen_pt")]
     assert tables.jets.reconstructed[pt > 50].mean() > 0.99
     assert tables.jets.reconstructed[pt < 15].mean() < 0.4
