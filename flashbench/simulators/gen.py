@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import awkward as ak
 import numpy as np
 
 from flashbench.events import Tier
 from flashbench.simulators.protocol import SimulatorInfo
 
-LAST_COPY = 1 << 13  # GenPart_statusFlags
+LAST_COPY: Final = 1 << 13  # GenPart_statusFlags
 _PROVIDES = (
     *("Muon_pt", "Muon_eta", "Muon_phi", "Muon_mass", "Muon_charge", "Muon_pfRelIso04_all", "Muon_mediumId"),
     *("Muon_ptErr", "Muon_genPartIdx", "Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass", "Jet_puId", "Jet_jetId"),
     *("Jet_genJetIdx", "Jet_partonFlavour", "Jet_hadronFlavour"),
 )
-MUON_MASS = 0.1056583755
+MUON_MASS: Final = 0.1056583755  # GeV
 
 
 class GenSimulator:

@@ -6,14 +6,13 @@ Generator and reconstructed columns belong together: jets and muons link to thei
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from flashbench.events import BRANCHES, branch
-
-LAST_COPY: Final = 1 << 13  # GenPart_statusFlags
+from flashbench.simulators.gen import LAST_COPY
 
 
 def synthetic_events(events: int, seed: int, first_event: int = 1) -> ak.Array:

@@ -24,9 +24,9 @@ from flashbench.nanoaod import Source, expand, load_block, open_source, plan_blo
 from flashbench.progress import Progress
 from flashbench.simulators.flash import conditions as conditioning
 from flashbench.simulators.flash.fakes import FAKE_CONDITIONS, fake_targets_for
-from flashbench.simulators.flash.feature import Feature
+from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS, targets_for
-from flashbench.simulators.flash.pairs import Flat, FloatArray, Pairs, flatten, one_to_one, pairs
+from flashbench.simulators.flash.pairs import Flat, Pairs, flatten, one_to_one, pairs
 
 BLOCK_EVENTS: Final = 5000
 JET_MATCH: Final = 0.4  # ΔR

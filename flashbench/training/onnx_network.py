@@ -36,9 +36,11 @@ class _Graph:
         return name
 
     def number(self, value: float) -> str:
+        """`constant` of one number."""
         return self.constant(np.asarray(value, np.float32))
 
     def node(self, operator: str, *inputs: str, outputs: tuple[str, ...] = (), **attributes: Any) -> str:
+        """Append an operator; the name of its first output."""
         names = outputs or (f"value{len(self.nodes)}",)
         self.nodes.append(helper.make_node(operator, list(inputs), list(names), **attributes))
         return names[0]

@@ -126,6 +126,7 @@ class _Steps:
         self.done, self.total, self.report = 0, total, report
 
     def of(self, result: _Result) -> _Result:
+        """The result, once it is reported."""
         self.done += 1
         if self.report is not None:
             self.report(self.done, self.total)

@@ -72,7 +72,9 @@ def test_random_events_give_the_cutflow_of_a_plain_loop(cuts):
 @settings(max_examples=40, deadline=None)
 def test_any_thresholds_give_the_cutflow_of_a_plain_loop(seed, n_events, pt, jet_pt, distance):
     cuts = replace(LOOSE, muon_pt=pt, jet_pt=jet_pt, second_jet_pt=jet_pt, jet_muon_distance=distance)
-    equals_loop(random_events(n_events, seed), cuts)
+    counts = equals_loop(random_events(n_events, seed), cuts)
+    assert counts[0] == n_events
+    assert counts == sorted(counts, reverse=True)
 
 
 @pytest.mark.parametrize("read", [real_full_events, real_gen_events], ids=["full", "gen"])

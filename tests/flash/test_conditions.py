@@ -246,7 +246,7 @@ def test_what_a_jet_is():
 
 
 def test_quark_and_heavy_hadron_of_a_jet_are_the_hardest_within_reach():
-    """Jets at −4, −2, 0, 2, 4: a d and a harder s; a D⁰ of a B⁺; a gluon, an incoming quark, a D*; nothing; a far u"""
+    """Jets at −4, −2, 0, 2, 4: a d and a harder s; a D⁰ of a B⁺; a gluon, an incoming quark, a D*; nothing; a far u."""
     outgoing, incoming, decays = 23, 21, 2
     rows = [
         (1, outgoing, 0, -4.1, 30.0), (-3, outgoing, 0, -3.9, 40.0),

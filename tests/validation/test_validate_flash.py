@@ -167,6 +167,28 @@ def measured(untrained):
     return measure_process(untrained)
 
 
+def test_what_changes_at_the_detectors_edges_is_measured_in_fine_bins(measured, untrained):
+    """Shares and means of matched jets by hand, in bins of a twentieth where the tracker ends."""
+    found = {each.quantity.name: each for each in measured.profiles if each.quantity.group == "edges"}
+    edges = found["jet_constituents_by_eta"].quantity.edges
+    assert min(np.diff(edges)) < 0.06
+    for side in untrained.sides:
+        jets = side.objects.tables["jets"]
+        bins = np.where(jets["matched"], np.digitize(np.abs(jets["gen_eta"]), edges) - 1, -1)
+        wide = [k for k in range(len(edges) - 1) if (bins == k).sum() > 50]
+        assert len(wide) > 5
+        by_hand = {
+            "jet_tag_by_eta": jets["btagDeepB"] >= 0,
+            "jet_jetId_by_eta": (jets["jetId"].astype(int) & 4) > 0,
+            "jet_puId_by_eta": (jets["puId"].astype(int) & 4) > 0,
+            "jet_constituents_by_eta": jets["nConstituents"],
+        }
+        assert set(found) == set(by_hand)
+        for name, values in by_hand.items():
+            expected = [values[bins == k].mean() for k in wide]
+            np.testing.assert_allclose(found[name].sides[side.name].value[wide], expected)
+
+
 def _named(measured, process):
     gathered = SimpleNamespace(process=process, fast=None)
     means = {"of": measured.of, "mean_distance": measured.mean_distance, "mean_null": measured.mean_null}

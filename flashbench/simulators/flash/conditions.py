@@ -17,20 +17,11 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from flashbench.simulators.flash.feature import Feature
+from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.simulators.flash.features import STATUS_FLAGS
-from flashbench.simulators.flash.pairs import (
-    Flat,
-    FloatArray,
-    IntArray,
-    Pairs,
-    carried,
-    closest,
-    flatten,
-    in_band,
-    pairs,
-)
-from flashbench.simulators.flash.particles import LAST_COPY, Contents, gen_particles, require, within_jets
+from flashbench.simulators.flash.pairs import Flat, IntArray, Pairs, carried, closest, flatten, in_band, pairs
+from flashbench.simulators.flash.particles import Contents, gen_particles, require, within_jets
+from flashbench.simulators.gen import LAST_COPY
 
 PILEUP: Final = ("gpudensity", "nPU", "nTrueInt", "pudensity", "sumEOOT", "sumLOOT")
 

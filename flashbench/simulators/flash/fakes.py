@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from flashbench.simulators.flash.conditions import PILEUP, Columns, stack
-from flashbench.simulators.flash.feature import Feature, Kind, Relation
+from flashbench.simulators.flash.feature import Feature, FloatArray, Kind, Relation
 from flashbench.simulators.flash.features import JET_TARGETS, MUON_CONDITIONS
-from flashbench.simulators.flash.pairs import Flat, FloatArray, IntArray, pairs
+from flashbench.simulators.flash.pairs import Flat, IntArray, pairs
 
 if TYPE_CHECKING:
     from flashbench.simulators.flash.efficiency import Classifier

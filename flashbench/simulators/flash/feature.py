@@ -146,5 +146,5 @@ class Feature:
 
 def wrap(angle: FloatArray) -> FloatArray:
     """The same direction in [−π, π], rad; |result| stays below π as a float32 too."""
-    turned = angle - 2 * np.pi * np.floor((angle + np.pi) / (2 * np.pi))
+    turned = angle - 2 * np.pi * np.rint(angle / (2 * np.pi))
     return np.clip(turned, -_PI, _PI)

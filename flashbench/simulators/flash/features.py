@@ -39,8 +39,8 @@ def _neighbour(prefix: str) -> tuple[Feature, ...]:
 PARTON_FLAVOURS: Final = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 21.0)  # |PDG code|; anything else is 0
 HADRON_FLAVOURS: Final = (0.0, 4.0, 5.0)
 JET_CONTENTS: Final = (0.0, 1.0, 4.0, 5.0, 11.0, 13.0, 15.0, 21.0)  # unknown, light quark, c, b, e, μ, τ, gluon
-QUARKS: Final = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)  # |PDG code|; none is 0
-HEAVY_HADRONS: Final = (0.0, 411.0, 421.0, 431.0, 4122.0, 511.0, 521.0, 531.0, 5122.0)  # that decay weakly
+QUARKS: Final = (1.0, 2.0, 3.0, 4.0, 5.0)  # |PDG code|
+HEAVY_HADRONS: Final = (411.0, 421.0, 431.0, 4122.0, 511.0, 521.0, 531.0, 5122.0)  # that decay weakly
 MUON_ORIGINS: Final = (0.0, 1.0, 15.0)  # a hadron, the hard process, a tau
 MUON_DECAYS: Final = (0.0, 1.0, 4.0, 5.0, 15.0, 45.0)  # the same, c, b and c of a b told apart
 JET_LEAST: Final = 15.0  # GeV, in NanoAOD
@@ -70,9 +70,9 @@ JET_CONDITIONS: Final = (
     Feature("content", Kind.CATEGORY, 0.0, 21.0, JET_CONTENTS, scale=Scale.ONE_HOT, classes=True),
     Feature("parton_flavour", Kind.CATEGORY, 0.0, 21.0, PARTON_FLAVOURS, scale=Scale.ONE_HOT),
     Feature("hadron_flavour", Kind.CATEGORY, 0.0, 5.0, HADRON_FLAVOURS, scale=Scale.ONE_HOT),
-    Feature("quark", Kind.CATEGORY, 0.0, 5.0, QUARKS, scale=Scale.ONE_HOT),  # of the hard process
+    Feature("quark", Kind.CATEGORY, 0.0, 5.0, (0.0, *QUARKS), scale=Scale.ONE_HOT),  # of the hard process
     _momentum("quark_pt"),
-    Feature("hadron", Kind.CATEGORY, 0.0, 5122.0, HEAVY_HADRONS, scale=Scale.ONE_HOT),
+    Feature("hadron", Kind.CATEGORY, 0.0, 5122.0, (0.0, *HEAVY_HADRONS), scale=Scale.ONE_HOT),
     _momentum("hadron_pt"),
     Feature("near_dr", low=0.0, high=1.0),  # the closest other GenJet within 1: it takes area, and shares particles
     _momentum("near_pt"),

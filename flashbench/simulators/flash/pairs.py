@@ -14,7 +14,8 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from flashbench.simulators.flash.feature import FloatArray, wrap
+
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
@@ -87,11 +88,6 @@ def flatten(collection: ak.Array, fields: tuple[str, ...]) -> Flat:
     return Flat(columns, counts)
 
 
-def wrap(angle: FloatArray) -> FloatArray:
-    """An angle or a difference of angles in [−π, π], rad."""
-    return angle - 2 * np.pi * np.rint(angle / (2 * np.pi))
-
-
 def pairs(left: Flat, right: Flat, within: float) -> Pairs:
     """Pairs of the same event closer than `within` in ΔR.
 
@@ -126,20 +122,21 @@ def in_band(left: Flat, right: Flat, within: float) -> Pairs:
 
 def closest(found: Pairs, ranks: int) -> tuple[Pairs, ...]:
     """For each rank, the pairs that join a left row to its closest, second-closest, … partner."""
-    order = np.lexsort((found.dr, found.left))
-    ordered = found.take(order)
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = ordered.left[1:] != ordered.left[:-1]
-    first = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
-    rank = np.arange(len(order)) - first
-    return tuple(ordered.take(rank == r) for r in range(ranks))
+    return _ranked(found, found.dr, ranks)
 
 
 def hardest(found: Pairs, pt: NDArray[Any]) -> Pairs:
     """The pairs that join a left row to its partner of largest `pt`, which is of shape (right rows,)."""
-    order = np.lexsort((-pt[found.right], found.left))
+    return _ranked(found, -pt[found.right], 1)[0]
+
+
+def _ranked(found: Pairs, key: NDArray[Any], ranks: int) -> tuple[Pairs, ...]:
+    """For each rank, the pairs of each left row's smallest, second-smallest, … key."""
+    order = np.lexsort((key, found.left))
     left = found.left[order]
-    return found.take(order[np.diff(left, prepend=-1) != 0])
+    new = np.diff(left, prepend=-1) != 0
+    rank = np.arange(len(order)) - np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
+    return tuple(found.take(order[rank == r]) for r in range(ranks))
 
 
 def carried(found: Pairs, pt: NDArray[Any], rows: int) -> FloatArray:

@@ -13,12 +13,12 @@ import awkward as ak
 import numpy as np
 
 from flashbench.errors import SchemaError
-from flashbench.simulators.flash.features import HEAVY_HADRONS
-from flashbench.simulators.flash.pairs import Flat, FloatArray, Pairs, carried, flatten, hardest, pairs
+from flashbench.simulators.flash.feature import FloatArray
+from flashbench.simulators.flash.features import HEAVY_HADRONS, QUARKS
+from flashbench.simulators.flash.pairs import Flat, Pairs, carried, flatten, hardest, pairs
+from flashbench.simulators.gen import LAST_COPY
 
-LAST_COPY: Final = 1 << 13  # GenPart_statusFlags
 OUTGOING: Final = 23  # GenPart_status of what leaves the hard process
-_HEAVIEST_QUARK: Final = 5
 _ELECTRON, _TAU = 11, 15
 
 
@@ -71,7 +71,7 @@ def within_jets(jets: Flat, particles: Flat, radius: float) -> Contents:
     """
     code, last = np.abs(particles["pdgId"]), (particles["statusFlags"] & LAST_COPY) != 0
     lepton = last & (((code == _ELECTRON) & (particles["status"] == 1)) | (code == _TAU))
-    quark = (code <= _HEAVIEST_QUARK) & (particles["status"] == OUTGOING)
+    quark = np.isin(code, QUARKS) & (particles["status"] == OUTGOING)
     hadron = last & np.isin(code, HEAVY_HADRONS)
     chosen = lepton | quark | hadron
     found = particles.select(chosen)
@@ -79,6 +79,7 @@ def within_jets(jets: Flat, particles: Flat, radius: float) -> Contents:
     code = code[chosen]
 
     def top(which: Pairs) -> tuple[FloatArray, FloatArray]:
+        """Code and pt of the hardest particle of each jet."""
         best = hardest(which, found["pt"])
         columns = np.zeros((2, len(jets)))
         columns[:, best.left] = code[best.right], found["pt"][best.right]
@@ -86,4 +87,4 @@ def within_jets(jets: Flat, particles: Flat, radius: float) -> Contents:
 
     of = code[near.right]
     electrons, taus = (carried(near.take(of == kind), found["pt"], len(jets)) for kind in (_ELECTRON, _TAU))
-    return Contents(electrons, taus, *top(near.take(of <= _HEAVIEST_QUARK)), *top(near.take(of > _TAU)))
+    return Contents(electrons, taus, *top(near.take(np.isin(of, QUARKS))), *top(near.take(np.isin(of, HEAVY_HADRONS))))

@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 
 from flashbench.events import Tier, branch
 from flashbench.simulators.flash import conditions as conditioning
+from flashbench.simulators.flash.feature import FloatArray
 from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS
 from flashbench.simulators.flash.networks import Networks, identity, read_manifest, require_libraries
-from flashbench.simulators.flash.pairs import Flat, FloatArray
+from flashbench.simulators.flash.pairs import Flat
+from flashbench.simulators.gen import MUON_MASS
 from flashbench.simulators.protocol import SimulatorInfo
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
 VARIABLE: Final = "FLASHBENCH_FLASH_WEIGHTS"
 SHIPPED: Final = Path(__file__).parent / "weights"
-MUON_MASS: Final = 0.1056583755  # GeV
 _THREADS: Final = 2
 _BESIDE_FLOWS: Final = (
     *("Muon_mass", "Muon_charge", "Muon_genPartIdx"),

@@ -123,6 +123,7 @@ def _published(kind: Kind, name: str) -> Measure:
 
 def _separation(kind: Kind) -> Measure:
     def measure(result: ProcessResult, trained: ProcessResult | None) -> Number:
+        """The larger area of the two classifiers."""
         found = result.separations[kind]
         areas = {
             "perceptron": (found.area, found.error),
@@ -139,6 +140,7 @@ def _separation(kind: Kind) -> Measure:
 
 def _roc(tagger: str, side: str) -> Measure:
     def measure(result: ProcessResult, trained: ProcessResult | None) -> Number:
+        """Distance of the area from that of full."""
         curve = next((each for each in result.curves if each.roc.name == f"{tagger}_light"), None)
         if curve is None:
             return Number(_NAN)
