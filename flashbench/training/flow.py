@@ -23,8 +23,10 @@ _VALIDATION_SHARE = 0.05
 _VALIDATION_ROWS = 50_000  # at most
 _CHUNK = 2048
 
-CALIBRATION_ROWS: Final = 300_000
-"""Draws that a model is calibrated with, at least."""
+CALIBRATION_DRAWS: Final = 2_000_000
+"""Draws that a model is calibrated with, at most, where the sample is not larger."""
+
+_DRAWS_A_ROW: Final = 10  # beyond, the sample itself is the limit
 
 M = TypeVar("M", bound=FlowModel)
 
@@ -38,6 +40,7 @@ class FlowSettings:
     hidden: int = 64
     bins: int = 8
     tail: float = 5.0
+    encoded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,7 @@ def train_flow(  # noqa: PLR0917 - two matrices, what their columns are, and thr
         hidden=settings.hidden,
         bins=settings.bins,
         tail=settings.tail,
+        encoded=settings.encoded,
         seed=seed,
     )
     model = build(config)
@@ -173,21 +177,32 @@ def prepare(
     return Prepared(targets, conditions, rank, standardise, latent, held_out)
 
 
-def calibrate(model: M, sample: Prepared, rng: np.random.Generator, rows: int = CALIBRATION_ROWS) -> M:
+def calibrate(model: M, sample: Prepared, rng: np.random.Generator, most: int = CALIBRATION_DRAWS) -> M:
     """The model with target distributions of the training sample, for objects that a file holds.
 
     Args:
         model: trained on `sample`.
         sample: from `prepare`.
         rng: of the draws.
-        rows: at least so many draws; the conditions of the sample are repeated.
+        most: draws; for the conditions of each row one at least and ten at most.
     """
-    conditions = np.repeat(sample.conditions, -(-rows // len(sample.conditions)), axis=0)
-    drawn = model.latent(conditions, rng)
+    times = int(np.clip(most // len(sample.conditions), 1, _DRAWS_A_ROW))
+    conditions = np.repeat(sample.conditions, times, axis=0)
     training = sample.latent, sample.conditions
-    first = model.calibrated((drawn, conditions), training, sample.targets)
+    drawn = _stored_draws(model, sample, conditions, rng)
+    if any(feature.trend for feature in model.targets):
+        mean = drawn.reshape(len(sample.latent), times, -1).mean(axis=1)
+        model = model.with_trend(sample.inputs, sample.latent - mean)
+        drawn = _stored_draws(model, sample, conditions, rng)
+    return model.calibrated((drawn, conditions), training, sample.targets)
+
+
+def _stored_draws(model: FlowModel, sample: Prepared, conditions: FloatArray, rng: np.random.Generator) -> Float32Array:
+    """Latents of objects that a file holds, shape (rows, targets)."""
+    drawn = model.latent(conditions, rng)
+    first = model.calibrated((drawn, conditions), (sample.latent, sample.conditions), sample.targets)
     for _ in range(REDRAWS):
         again = np.flatnonzero(~first.stored(first.values(drawn, conditions), conditions))
         if len(again):
             drawn[again] = model.latent(conditions[again], rng)
-    return model.calibrated((drawn, conditions), training, sample.targets)
+    return drawn

@@ -224,25 +224,31 @@ def test_activity_beside_an_object_equals_a_plain_loop(crowded, what):
 
 
 def test_what_a_jet_is():
-    """One event with a jet of each kind; leptons in the jet's middle with most, or little, of its momentum."""
+    """One event with a jet of each kind; leptons in the jet's middle with most, or little, of its momentum.
+
+    A muon of the hard process is the jet wherever it carries half of it, one of a hadron only where nothing else is.
+    """
+    prompt, of_tau = (1 << STATUS_FLAGS.index(name) for name in ("isPrompt", "isPromptTauDecayProduct"))
     jet = {"eta": 0.0, "mass": 5.0, "pt": 40.0}
-    kinds = [(5, 5), (4, 4), (0, 2), (0, 21), (0, 0), (5, 5), (0, 0), (0, 0)]
+    kinds = [(5, 5), (4, 4), (0, 2), (0, 21), (0, 0), (5, 5), (0, 0), (0, 0), (5, 5), (0, 2), (0, 0)]
     etas = np.linspace(-4, 4, len(kinds))
     jets = [
         {**jet, "eta": eta, "phi": 0.0, "hadronFlavour": hadron, "partonFlavour": parton}
         for eta, (hadron, parton) in zip(etas, kinds, strict=True)
     ]
-    leptons = [(13, etas[5], 25.0), (13, etas[0], 5.0), (11, etas[6], -30.0), (15, etas[7], 50.0)]
+    leptons = [(13, 5, 25.0, prompt), (13, 0, 5.0, of_tau), (11, 6, -30.0, prompt), (15, 7, 50.0, 0)]
+    leptons += [(13, 8, 25.0, 0), (13, 9, 25.0, of_tau), (13, 10, 25.0, 0)]
     particles = [
-        {"pt": abs(pt), "eta": eta, "phi": 0.0, "pdgId": -code if pt < 0 else code, "status": 2 if code == 15 else 1,
-         "statusFlags": LAST_COPY, "genPartIdxMother": -1}
-        for code, eta, pt in leptons
+        {"pt": abs(pt), "eta": etas[k], "phi": 0.0, "pdgId": -code if pt < 0 else code,
+         "status": 2 if code == 15 else 1, "statusFlags": LAST_COPY | flags, "genPartIdxMother": -1}
+        for code, k, pt, flags in leptons
     ]  # fmt: skip
     events = ak.Array([{"GenJet": jets, "GenPart": particles, "Pileup": dict.fromkeys(c.PILEUP, 1.0)}])
     columns = c.jet_conditions(c.gen_jets(events), c.gen_muons(events), events)
-    assert columns["content"].tolist() == [5, 4, 1, 21, 0, 13, 11, 15]
+    assert columns["content"].tolist() == [5, 4, 1, 21, 0, 13, 11, 15, 5, 13, 13]
+    assert columns["prompt_pt"].tolist() == [5, 0, 0, 0, 0, 25, 0, 0, 0, 25, 0]
     assert_allclose(columns["gen_width"], 5 / 40)
-    assert_allclose(columns["gen_hadronic"], [35, 40, 40, 40, 40, 15, 10, 40])
+    assert_allclose(columns["gen_hadronic"], [35, 40, 40, 40, 40, 15, 10, 40, 15, 15, 15])
 
 
 def test_quark_and_heavy_hadron_of_a_jet_are_the_hardest_within_reach():

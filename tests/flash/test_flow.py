@@ -23,6 +23,7 @@ from flashbench.simulators.flash.flow import (
 )
 
 SHAPES = [FlowConfig(17, 26), FlowConfig(22, 5, layers=4, hidden=16), FlowConfig(5, 3, layers=3, blocks=1, bins=4)]
+SHAPES += [FlowConfig(17, 26, blocks=1, encoded=8)]
 
 
 def perturbed(config, size=0.1, double=False):
@@ -101,9 +102,9 @@ def test_the_density_is_normalised():
     assert_allclose(density.sum() * (axis[1] - axis[0]) ** 2, 1.0, atol=2e-3)
 
 
-@pytest.fixture(scope="module")
-def fast():
-    return FastFlow(perturbed(SHAPES[0]))
+@pytest.fixture(scope="module", params=[SHAPES[0], SHAPES[-1]], ids=["plain", "encoded"])
+def fast(request):
+    return FastFlow(perturbed(request.param))
 
 
 def test_a_row_does_not_depend_on_its_neighbours(fast):

@@ -172,16 +172,17 @@ def test_a_logarithm_is_linear_below_its_unit():
         assert (abs(steps[1] / steps[0] - 1) < 0.02) == even
 
 
-def test_an_edge_of_the_detector_is_a_step_and_a_ramp():
-    """η, |η|, then at |η| of 2.5 a flag, and a line from 2.35 to 2.65."""
-    feature = Feature("eta", low=-5.0, high=5.0, scale=Scale.ETA, edges=(2.5,), ramp=0.15)
+def test_an_edge_of_the_detector_is_a_step_and_rings_are_ramps():
+    """η, |η|, then at |η| of 2.5 a flag, lines from 2.35 to 2.65 and on to 2.75."""
+    feature = Feature("eta", low=-5.0, high=5.0, scale=Scale.ETA, edges=(2.5,), knots=(2.35, 2.65, 2.75))
     column = np.append(np.linspace(-5, 5, 1001), [2.3, 2.35, 2.45, 2.55, 2.65, 2.7, -2.45])[:, None]
     inputs = Standardise.fit(column, [feature]).forward(column)
-    assert inputs.shape == (len(column), 4)
-    step, ramp = ((row - row.min()) / (row.max() - row.min()) for row in inputs[-7:, 2:].T)
+    assert inputs.shape == (len(column), 5)
+    step, ramp, further = ((row - row.min()) / (row.max() - row.min()) for row in inputs[-7:, 2:].T)
     assert_allclose(step, [0, 0, 0, 1, 1, 1, 0], atol=1e-6)
     assert_allclose(ramp, [0, 0, 1 / 3, 2 / 3, 1, 1, 1 / 3], atol=1e-5)
-    without = Standardise.fit(column, [replace(feature, ramp=0.0)]).forward(column)
+    assert_allclose(further, [0, 0, 0, 0, 0, 1, 0], atol=1e-5)
+    without = Standardise.fit(column, [replace(feature, knots=())]).forward(column)
     assert_array_equal(without, inputs[:, :3])
 
 

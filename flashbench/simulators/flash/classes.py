@@ -1,4 +1,4 @@
-"""Target transforms, one for each class of object.
+"""Target transforms, one for each class of object, and what draws are moved by before.
 
 A flow that learned b jets, gluon jets and isolated muons in one is a little off in each, in opposite directions: the
 calibration of all together hides it until a process has them in other proportions.
@@ -20,7 +20,9 @@ from flashbench.simulators.flash.transforms import Float32Array, RankGaussian, T
 FEWEST_ROWS: Final = 1000
 """Training rows of a class with a transform of its own."""
 
+_NO_TREND: Final = 1000.0  # rows that show none, for each input of width one
 _PREFIX: Final = "class."
+_TREND: Final = "trend"
 
 
 class ByClass:
@@ -29,10 +31,18 @@ class ByClass:
     Attributes:
         whole: of all rows.
         parts: by label.
+        trend: what the flow's latents miss on average, linear in a row's network inputs and 1: shape
+            (inputs + 1, targets), zero but for targets with `Feature.trend`; None for nothing. Likelihood hardly feels
+            a shift by some percent of the width, but another process, where an input is far from its mean, shows it.
     """
 
-    def __init__(self, whole: RankGaussian, parts: Mapping[float, RankGaussian] | None = None) -> None:
-        self.whole, self.parts = whole, dict(parts or {})
+    def __init__(
+        self,
+        whole: RankGaussian,
+        parts: Mapping[float, RankGaussian] | None = None,
+        trend: Float32Array | None = None,
+    ) -> None:
+        self.whole, self.parts, self.trend = whole, dict(parts or {}), trend
 
     def inverse(self, latent: Float32Array, labels: FloatArray | None = None, threads: int = 1) -> FloatArray:
         """Physical values of latents, see `RankGaussian.inverse`.
@@ -46,7 +56,7 @@ class ByClass:
         """
         if labels is None or not self.parts:
             return self._sorted(latent, np.zeros(len(latent)), threads).T
-        order = np.argsort(labels, kind="stable")
+        order = np.argsort(labels.astype(np.int16), kind="stable")  # codes: sorted by their digits
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
         return np.take(self._sorted(latent[order], labels[order], threads), back, axis=1).T
@@ -81,18 +91,31 @@ class ByClass:
         """
         whole = self.whole.calibrated(drawn, latent, values)
         if labels is None:
-            return ByClass(whole)
+            return ByClass(whole, trend=self.trend)
         of_drawn, of_training = labels
         names, counts = np.unique(of_training, return_counts=True)
         parts = {}
         for name in names[counts >= FEWEST_ROWS]:
             rows = of_training == name
             parts[float(name)] = self.whole.calibrated(drawn[of_drawn == name], latent[rows], values[rows])
-        return ByClass(whole, parts)
+        return ByClass(whole, parts, self.trend)
+
+    def with_trend(self, inputs: Float32Array, missed: Float32Array) -> ByClass:
+        """The same transforms behind the trend of `missed`, by least squares, in targets with `Feature.trend`.
+
+        Args:
+            inputs: of the training sample, shape (rows, inputs).
+            missed: mean latent of each row less that of its draws, shape (rows, targets).
+        """
+        wide = np.column_stack([inputs, np.ones(len(inputs))]).astype(np.float64)
+        square = wide.T @ wide + _NO_TREND * np.eye(wide.shape[1])
+        wanted = np.array([feature.trend for feature in self.whole.features])
+        trend = np.linalg.solve(square, wide.T @ (missed * wanted)).astype(np.float32)
+        return ByClass(self.whole, self.parts, trend)
 
     def tensors(self) -> Tensors:
         """Arrays to store."""
-        stored = self.whole.tensors()
+        stored = self.whole.tensors() | ({} if self.trend is None else {_TREND: self.trend})
         for label, rank in self.parts.items():
             stored |= {f"{_PREFIX}{label:g}.{name}": array for name, array in rank.tensors().items()}
         return stored
@@ -106,4 +129,4 @@ class ByClass:
             start = f"{_PREFIX}{label}."
             own = {name.removeprefix(start): array for name, array in tensors.items() if name.startswith(start)}
             parts[float(label)] = RankGaussian.from_tensors(own, features)
-        return cls(RankGaussian.from_tensors(tensors, features), parts)
+        return cls(RankGaussian.from_tensors(tensors, features), parts, tensors.get(_TREND))

@@ -79,10 +79,10 @@ def jet_conditions(jets: Flat, muons: Flat, events: ak.Array) -> Columns:
     Returns:
         Kinematics, flavours, and ΔR, pt, Δη, Δφ of the closest and second-closest muon within ΔR 0.4; an absent muon
         stands at 0.5, 0, 0.5, 0.5. Beyond the 14 of the prototype: `gen_width`, mass over pt; `content`, what the jet
-        is; `gen_hadronic`, its pt without leptons; code and pt of the hard process's `quark` and of the heavy `hadron`
-        within ΔR 0.4; ΔR, pt and b flavour of the closest other GenJet within 1 (1, 0, 0 if there is none), which takes
-        of its area; `beside_ht`, the hadronic pt within |Δη| of 1, with which the subtracted density grows; the event's
-        `activity` and pile-up collisions.
+        is; `gen_hadronic`, its pt without leptons; `prompt_pt`, that of muons of the hard process within it; code and
+        pt of the hard process's `quark` and of the heavy `hadron` within ΔR 0.4; ΔR, pt and b flavour of the closest
+        other GenJet within 1 (1, 0, 0 if there is none), which takes of its area; `beside_ht`, the hadronic pt within
+        |Δη| of 1, with which the subtracted density grows; the event's `activity` and pile-up collisions.
     """
     columns: Columns = {}
     near_muons = pairs(jets, muons, _NEAR)
@@ -94,6 +94,7 @@ def jet_conditions(jets: Flat, muons: Flat, events: ak.Array) -> Columns:
     columns["gen_width"] = columns["gen_mass"] / np.maximum(columns["gen_pt"], _LEAST_PT)
     inside = within_jets(jets, gen_particles(events), _NEAR)
     columns["gen_hadronic"] = np.maximum(jets["pt"] - of_muons - inside.electrons, 0.0)
+    columns["prompt_pt"] = inside.prompt_muons
     columns["content"] = _contents(jets, of_muons, inside)
     columns["parton_flavour"] = np.abs(jets["partonFlavour"]).astype(np.float64)
     columns["hadron_flavour"] = jets["hadronFlavour"].astype(np.float64)
@@ -196,15 +197,16 @@ def stack(columns: Columns, features: tuple[Feature, ...]) -> FloatArray:
 def _contents(jets: Flat, of_muons: FloatArray, inside: Contents) -> FloatArray:
     """What each GenJet is, shape (jets,).
 
-    13 or 11 if a muon or an electron carries half of its pt, else its hadron flavour 5 or 4, else 1 a light quark,
-    21 a gluon, 15 a tau within it, 1 too where no parton is named but a quark of the hard process has half of its pt;
-    0 if nothing is known, as of a photon.
+    13 or 11 if muons or electrons of the hard process carry half of its pt, else its hadron flavour 5 or 4, else 1 a
+    light quark, 21 a gluon, 15 a tau within it, 1 too where no parton is named but a quark of the hard process has half
+    of its pt, 13 or 11 if it is any other muon or electron; 0 if nothing is known, as of a photon.
     """
     parton, hadron = np.abs(jets["partonFlavour"]), jets["hadronFlavour"].astype(np.int64)
     half, light = jets["pt"] / 2, (parton >= 1) & (parton <= 5)
-    leptonic = [of_muons >= half, inside.electrons >= half]
-    known = [*leptonic, hadron >= 4, light, parton == 21, inside.taus > 0, inside.quark_pt >= half]
-    return np.select(known, [13, 11, hadron, 1, 21, 15, 1], 0).astype(np.float64)
+    leptonic = [inside.prompt_muons >= half, inside.prompt_electrons >= half]
+    partonic = [hadron >= 4, light, parton == 21, inside.taus > 0, inside.quark_pt >= half]
+    known = [*leptonic, *partonic, of_muons >= half, inside.electrons >= half]
+    return np.select(known, [13, 11, hadron, 1, 21, 15, 1, 13, 11], 0).astype(np.float64)
 
 
 def _origins(muons: Flat, otherwise: NDArray[Any]) -> FloatArray:
@@ -216,11 +218,8 @@ def _origins(muons: Flat, otherwise: NDArray[Any]) -> FloatArray:
 def _hadrons(events: ak.Array, muons: Flat) -> IntArray:
     """What each muon is from: 5 a b hadron, 4 a c hadron, 45 one of a b hadron, 0 none; shape (muons,)."""
     particles = flatten(events.GenPart, ("pdgId", "genPartIdxMother"))
-    code = np.abs(particles["pdgId"].astype(np.int64))
-    digits = np.stack([code // 100 % 10, code // 1000 % 10])
-    own = np.where((digits == 5).any(axis=0), 5, np.where((digits == 4).any(axis=0), 4, 0))
+    code, mother = particles["pdgId"], particles["genPartIdxMother"]
     first, counts = particles.starts[muons.event], particles.counts[muons.event]
-    mother = particles["genPartIdxMother"].astype(np.int64)
 
     def above(place: IntArray) -> IntArray:
         """Place of the mother; −1 if there is none."""
@@ -228,7 +227,9 @@ def _hadrons(events: ak.Array, muons: Flat) -> IntArray:
         return np.where((local >= 0) & (local < counts), first + local, -1)
 
     def flavour(place: IntArray) -> IntArray:
-        return np.where(place >= 0, own[place], 0)
+        digits = np.abs(code[place]) // np.array([[100], [1000]]) % 10
+        quark = np.where((digits == 5).any(axis=0), 5, np.where((digits == 4).any(axis=0), 4, 0))
+        return np.where(place >= 0, quark, 0)
 
     parent = ancestor = above(first + muons["index"])
     beauty = np.zeros(len(muons), dtype=bool)

@@ -43,7 +43,7 @@ class Scale(StrEnum):
 
     LINEAR = "linear"
     LOG = "log"  # ln(1 + x / unit), for momenta and masses; and edge / x for every edge, where NanoAOD's thresholds cut
-    ETA = "eta"  # x and |x|, and for every edge one flag |x| > edge, and a ramp where `ramp` is given
+    ETA = "eta"  # x and |x|; for every edge a flag |x| > edge; between every two knots a ramp from 0 to 1
     PHI = "phi"  # cos and sin
     ONE_HOT = "one-hot"
     FLAG = "flag"  # 0 or 1 as it stands
@@ -68,8 +68,9 @@ class Feature:
         least: smallest reconstructed quantity with which NanoAOD stores the object.
         scale: how a condition is shown to a network.
         edges: |x| where the detector changes, for `Scale.ETA`; thresholds, for `Scale.LOG`.
-        ramp: distance from an edge of `Scale.ETA` within which a line shows where x is.
+        knots: |x| that `Scale.ETA` draws ramps between, increasing: with them a network follows any course in |x|.
         unit: below it `Scale.LOG` is nearly linear, GeV.
+        trend: a target whose draws are moved by what the flow's mean misses (`classes.ByClass`).
         classes: the target transforms are calibrated for each of its values apart (`classes.ByClass`).
     """
 
@@ -87,8 +88,9 @@ class Feature:
     least: float = -np.inf
     scale: Scale = Scale.LINEAR
     edges: tuple[float, ...] = ()
-    ramp: float = 0.0
+    knots: tuple[float, ...] = ()
     unit: float = 1.0
+    trend: bool = False
     classes: bool = False
 
     @property

@@ -12,6 +12,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from flashbench.errors import UnknownNameError
 from flashbench.simulators.flash.feature import Feature, Kind, Relation, Scale
 
-FEATURE_VERSION: Final = 5  # raised whenever a table below changes; stored with every set of weights
+FEATURE_VERSION: Final = 6  # raised whenever a table below changes; stored with every set of weights
 
 
 def _momentum(name: str, *thresholds: float) -> Feature:
@@ -47,8 +48,12 @@ JET_LEAST: Final = 15.0  # GeV, in NanoAOD
 MUON_LEAST: Final = 3.0
 MUON_EDGE: Final = 2.4  # |η| where the chambers end
 TRACKER_EDGE: Final = 2.5  # |η| where the tracker, and with it taggers and qgl, ends
-# barrel, endcap, where most of a jet is out of the tracker, transition, forward
-_CALORIMETER_EDGES: Final = (1.3, MUON_EDGE, TRACKER_EDGE, 2.6, 2.75, 3.0, 3.25, 3.5, 4.0, 4.7)
+# barrel, endcap, where most of a jet is out of the tracker, forward, end
+_CALORIMETER_EDGES: Final = (1.3, MUON_EDGE, TRACKER_EDGE, 2.6, 3.0, 4.7)
+_RINGS: Final = (
+    *(0.0, 0.3, 0.6, 0.9, 1.15, 1.3, 1.5, 1.7, 1.9, 2.1, 2.25, MUON_EDGE, TRACKER_EDGE, 2.6, 2.75, 2.9),
+    *(3.0, 3.15, 3.3, 3.5, 3.75, 4.0, 4.25, 4.5, 4.7, 5.0),
+)  # |η|, closer where a jet leaves a part of the detector
 STATUS_FLAGS: Final = (
     *("isPrompt", "isDecayedLeptonHadron", "isTauDecayProduct", "isPromptTauDecayProduct"),
     *("isDirectTauDecayProduct", "isDirectPromptTauDecayProduct", "isDirectHadronDecayProduct", "isHardProcess"),
@@ -60,13 +65,13 @@ _UNDERNEATH: Final = (Feature("event_soft", Kind.INTEGER, 0.0), Feature("event_w
 JET_CONDITIONS: Final = (
     *_neighbour("muon1"),
     *_neighbour("muon2"),
-    # A jet leaves a part of the detector over its radius or less.
-    Feature("gen_eta", low=-8.0, high=8.0, scale=Scale.ETA, edges=_CALORIMETER_EDGES, ramp=0.15),
+    Feature("gen_eta", low=-8.0, high=8.0, scale=Scale.ETA, edges=_CALORIMETER_EDGES, knots=_RINGS),
     _momentum("gen_mass"),
     Feature("gen_width", low=0.0),  # mass over pT
     Feature("gen_phi", Kind.ANGLE, -np.pi, np.pi, scale=Scale.PHI),
     _momentum("gen_pt", JET_LEAST),
     _momentum("gen_hadronic"),
+    _momentum("prompt_pt"),  # of muons from the hard process: beside a quark, not of its jet
     Feature("content", Kind.CATEGORY, 0.0, 21.0, JET_CONTENTS, scale=Scale.ONE_HOT, classes=True),
     Feature("parton_flavour", Kind.CATEGORY, 0.0, 21.0, PARTON_FLAVOURS, scale=Scale.ONE_HOT),
     Feature("hadron_flavour", Kind.CATEGORY, 0.0, 5.0, HADRON_FLAVOURS, scale=Scale.ONE_HOT),
@@ -147,7 +152,7 @@ JET_TARGETS: Final = (
     _ratio("Jet_mass", "gen_mass", floor=1.0),
     Feature("nConstituents", Kind.INTEGER, 1.0, 500.0, branch="Jet_nConstituents"),
     _phi("Jet_phi"),
-    _ratio("Jet_pt", "gen_pt", least=JET_LEAST),
+    replace(_ratio("Jet_pt", "gen_pt", least=JET_LEAST), trend=True),
     _score("Jet_qgl"),
     _value("Jet_muEF", 0.0, 1.0),
     Feature("puId", Kind.DISCRETE, 0.0, 7.0, (0.0, 4.0, 6.0, 7.0), branch="Jet_puId"),

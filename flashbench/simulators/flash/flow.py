@@ -9,9 +9,10 @@ References:
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ Generate = Callable[[spline.Layer, Tensor, Tensor], Tensor]
 
 BLOCK: Final = 2048  # rows; the fastest on a CPU
 _LEAST_BLOCK: Final = 128  # below, a block costs as much
+_ENCODER_WIDTH: Final = 6  # hidden units for each encoded condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class FlowConfig:
         layers: coupling layers, at least 2; in complementary pairs.
         blocks, hidden: residual blocks and their width in each layer's network.
         bins, tail: spline bins, and the bound beyond which the flow is the identity.
+        encoded: conditions are first brought to so many numbers by one network that all layers share; 0: not at all.
         seed: of the initial weights and the permutations between pairs.
     """
 
@@ -52,6 +55,7 @@ class FlowConfig:
     hidden: int = 64
     bins: int = 8
     tail: float = 5.0
+    encoded: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -59,14 +63,34 @@ class FlowConfig:
             raise ValueError(f"a coupling flow needs 2 targets, 2 layers and a condition: {self}")
 
 
-def build(config: FlowConfig) -> Any:
+class EncodedFlow(normflows.ConditionalNormalizingFlow):  # type: ignore[misc] # normflows has no types
+    """normflows' conditional flow behind an encoder of its conditions."""
+
+    def __init__(self, base: Any, flows: Sequence[Any], encoder: torch.nn.Module) -> None:
+        super().__init__(base, flows)
+        self.encoder = encoder
+
+    def forward(self, z: Tensor, context: Tensor) -> Tensor:
+        """Noise to latents, as normflows does it."""
+        return super().forward(z, self.encoder(context))  # type: ignore[no-any-return]
+
+    def log_prob(self, x: Tensor, context: Tensor) -> Tensor:
+        """Logarithm of the density, as normflows does it."""
+        return super().log_prob(x, self.encoder(context))  # type: ignore[no-any-return]
+
+    def sample(self, num_samples: int, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents and their log-densities, as normflows does it."""
+        return super().sample(num_samples, self.encoder(context))  # type: ignore[no-any-return]
+
+
+def build(config: FlowConfig) -> EncodedFlow:
     """A conditional flow of rational-quadratic coupling layers that starts as the identity.
 
     Layers come in pairs with complementary masks and columns are shuffled between pairs only: a shuffle after every
     layer can leave a column that no layer transforms.
 
     Returns:
-        A `normflows.ConditionalNormalizingFlow`. The global random state is left as it was.
+        A `normflows.ConditionalNormalizingFlow` with its encoder. The global random state is left as it was.
     """
     flows: list[Any] = []
     with torch.random.fork_rng(devices=[]):
@@ -76,10 +100,19 @@ def build(config: FlowConfig) -> Any:
                 flows.append(normflows.flows.Permute(config.targets, mode="shuffle"))
             flows.append(_coupling(config, reverse=bool(i % 2)))
         base = normflows.distributions.DiagGaussian(config.targets, trainable=False)
-        model = normflows.ConditionalNormalizingFlow(base, flows)
+        model = EncodedFlow(base, flows, _encoder(config))
     if min(coverage(model)) < 1:
         raise ValueError(f"a column is never transformed: {config}")
     return model
+
+
+def _encoder(config: FlowConfig) -> torch.nn.Module:
+    if not config.encoded:
+        return torch.nn.Identity()
+    hidden = _ENCODER_WIDTH * config.encoded
+    return torch.nn.Sequential(
+        torch.nn.Linear(config.conditions, hidden), torch.nn.ReLU(), torch.nn.Linear(hidden, config.encoded)
+    )
 
 
 def _coupling(config: FlowConfig, reverse: bool) -> Any:
@@ -87,7 +120,7 @@ def _coupling(config: FlowConfig, reverse: bool) -> Any:
         config.targets,
         config.blocks,
         config.hidden,
-        num_context_channels=config.conditions,
+        num_context_channels=config.encoded or config.conditions,
         num_bins=config.bins,
         tail_bound=config.tail,
         reverse_mask=reverse,
@@ -136,15 +169,17 @@ def log_prob(model: Any, x: Tensor, condition: Tensor) -> Tensor:
 def to_noise(model: Any, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
     """The training direction: noise, shape (rows, targets), and log |det|, shape (rows,)."""
     couplings, order = _couplings(model)
-    columns, context = (
-        x.t()[torch.argsort(order)],
-        torch.cat([condition, condition.new_ones(len(condition), 1)], dim=1).t().contiguous(),
-    )
+    columns, context = x.t()[torch.argsort(order)], _with_one(model.encoder(condition).t()).contiguous()
     log_det = torch.zeros(x.shape[0], dtype=x.dtype)
     for coupling, place in reversed(couplings):
         columns, part = spline.density(spline.pack(coupling, place), columns, context)
         log_det = log_det + part
     return columns.t(), log_det
+
+
+def _with_one(columns: Tensor) -> Tensor:
+    """One more row, of ones, which the biases of `spline.Layer` are fed by."""
+    return torch.cat([columns, columns.new_ones(1, columns.shape[1])])
 
 
 class FastFlow:
@@ -170,7 +205,10 @@ class FastFlow:
         with torch.no_grad():
             self._layers = [spline.pack(coupling, place) for coupling, place in couplings]
         self._order = order
-        self.targets, self.conditions = len(order), self._layers[0].gates.shape[1] - 1
+        self._encoder = copy.deepcopy(model.encoder)
+        first = next(self._encoder.parameters(), None)
+        self.targets = len(order)
+        self.conditions = self._layers[0].gates.shape[1] - 1 if first is None else first.shape[1]
         self._generate: Generate = spline.generate
         self.backend = "eager"
         if compile:
@@ -218,7 +256,7 @@ class FastFlow:
         rows = len(noise)
         size = BLOCK if self.backend == "compiled" else min(BLOCK, max(_LEAST_BLOCK, 1 << (rows - 1).bit_length()))
         with torch.inference_mode(), one_core():
-            z, context = _columns(noise, size), torch.cat([_columns(condition, size), torch.ones(1, size)])
+            z, context = _columns(noise, size), _with_one(self._encoder(_columns(condition, size).t()).t())
             for layer in self._layers:
                 z = self._generate(layer, z, context)
             return z[self._order, :rows].numpy().T

@@ -16,7 +16,7 @@ from flashbench.errors import PluginError, SchemaError
 from flashbench.simulators.flash import weights
 from flashbench.simulators.flash.classes import ByClass
 from flashbench.simulators.flash.feature import Feature, FloatArray
-from flashbench.simulators.flash.flow import BLOCK, FastFlow, FlowConfig, build, in_blocks
+from flashbench.simulators.flash.flow import BLOCK, FastFlow, FlowConfig, build, in_blocks, one_core
 from flashbench.simulators.flash.transforms import Float32Array, Standardise
 
 BoolArray = NDArray[np.bool_]
@@ -75,15 +75,9 @@ class FlowModel:
         if conditions.ndim != 2 or conditions.shape[1] != len(self.conditions):
             problem = f"shape {conditions.shape} does not fit {len(self.conditions)} conditions"
             raise SchemaError("FlowModel.generate", "conditions", problem)
-        latent = np.empty((rows, len(self.targets)), np.float32)
         noise = np.empty((-(-rows // BLOCK) * BLOCK, len(self.targets)), np.float32)
         rng.standard_normal(dtype=np.float32, out=noise)
-
-        def work(block: slice) -> None:
-            latent[block] = self.draw(noise[block], self.standardise.forward(conditions[block]))
-
-        in_blocks(rows, threads, work)
-        return self.values(latent, conditions, threads)
+        return self.values(self._latents(noise[:rows], conditions, threads), conditions, threads)
 
     def generate_stored(
         self, conditions: FloatArray, rng: np.random.Generator, threads: int = 1
@@ -145,16 +139,36 @@ class FlowModel:
         """Class of each row, shape (rows,)."""
         return next((conditions[:, k] for k, f in enumerate(self.conditions) if f.classes), None)
 
+    def with_trend(self, inputs: Float32Array, missed: Float32Array) -> Self:
+        """The same flow with draws moved by a trend, see `ByClass.with_trend`."""
+        model = copy(self)
+        model.rank = self.rank.with_trend(inputs, missed)
+        return model
+
     def latent(self, conditions: FloatArray, rng: np.random.Generator) -> Float32Array:
-        """What the flow alone draws, before the targets' distributions are put on; shape (rows, targets)."""
-        noise = rng.standard_normal((len(conditions), len(self.targets)), np.float32)
-        inputs, out = self.standardise.forward(conditions), np.empty_like(noise)
+        """What is drawn before the targets' distributions are put on; shape (rows, targets)."""
+        return self._latents(rng.standard_normal((len(conditions), len(self.targets)), np.float32), conditions)
+
+    def _latents(self, noise: Float32Array, conditions: FloatArray, threads: int = 1) -> Float32Array:
+        """`draw` for all rows, moved by the trend; a row's result is its own."""
+        out = np.empty_like(noise)
 
         def work(block: slice) -> None:
-            out[block] = self.draw(noise[block], inputs[block])
+            inputs = self.standardise.forward(conditions[block])
+            out[block] = self.draw(noise[block], inputs) + self._shift(inputs)
 
-        in_blocks(len(out), 1, work)
+        in_blocks(len(out), threads, work)
         return out
+
+    def _shift(self, inputs: Float32Array) -> Float32Array:
+        """The trend of at most a block of rows, shape (rows, targets); always a product of a whole block."""
+        if self.rank.trend is None:
+            return np.zeros((len(inputs), len(self.targets)), np.float32)
+        wide = np.zeros((BLOCK, inputs.shape[1] + 1), np.float32)
+        wide[: len(inputs), :-1], wide[:, -1] = inputs, 1.0
+        with torch.inference_mode(), one_core():
+            shift: Float32Array = (torch.from_numpy(wide) @ torch.from_numpy(self.rank.trend)).numpy()
+        return shift[: len(inputs)]
 
     def draw(self, noise: Float32Array, inputs: Float32Array) -> Float32Array:
         """At most one block of noise and inputs to latents; all that another kind of flow has to replace.

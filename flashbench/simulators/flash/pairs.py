@@ -80,11 +80,11 @@ class Pairs:
 
 def flatten(collection: ak.Array, fields: tuple[str, ...]) -> Flat:
     """Columns `fields` of a jagged collection, and `index`, each object's place in its event."""
-    counts = ak.to_numpy(ak.num(collection)).astype(np.int64)
-    objects = ak.flatten(collection)
-    columns = {field: ak.to_numpy(objects[field]) for field in fields}
-    starts = np.cumsum(counts) - counts
-    columns["index"] = np.arange(int(counts.sum())) - np.repeat(starts, counts)
+    lists = ak.to_layout(collection).to_ListOffsetArray64(True)  # ak.flatten and ak.to_numpy take ten times as long
+    offsets = np.asarray(lists.offsets)
+    counts, objects = np.diff(offsets), lists.content[: offsets[-1]]
+    columns = {field: np.asarray(objects[field].to_backend_array()) for field in fields}
+    columns["index"] = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
     return Flat(columns, counts)
 
 
@@ -131,12 +131,17 @@ def hardest(found: Pairs, pt: NDArray[Any]) -> Pairs:
 
 
 def _ranked(found: Pairs, key: NDArray[Any], ranks: int) -> tuple[Pairs, ...]:
-    """For each rank, the pairs of each left row's smallest, second-smallest, … key."""
-    order = np.lexsort((key, found.left))
-    left = found.left[order]
-    new = np.diff(left, prepend=-1) != 0
-    rank = np.arange(len(order)) - np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
-    return tuple(found.take(order[rank == r]) for r in range(ranks))
+    """For each rank, the pairs of each left row's smallest, second-smallest, … key; the first of equal ones."""
+    chosen, rest = [], np.arange(len(key))
+    for _ in range(ranks):
+        new = np.diff(found.left[rest], prepend=-1) != 0
+        row = np.cumsum(new) - 1
+        least = np.minimum.reduceat(key[rest], np.flatnonzero(new)) if len(rest) else key[rest]
+        best = np.flatnonzero(key[rest] == least[row])
+        best = best[np.diff(row[best], prepend=-1) != 0]
+        chosen.append(found.take(rest[best]))
+        rest = np.delete(rest, best)
+    return tuple(chosen)
 
 
 def carried(found: Pairs, pt: NDArray[Any], rows: int) -> FloatArray:

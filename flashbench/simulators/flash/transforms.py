@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -26,7 +27,7 @@ Tensors = dict[str, NDArray[Any]]
 Float32Array = NDArray[np.float32]
 
 _BUCKETS: Final = 4096  # uniform in the latent: the first guess of a segment
-_FULL_STEPS: Final = 1  # of all rows, before only those that are not there yet go on
+_NEXT: Final = 3  # column of `_segments`
 _REACH: Final = 6.0  # latents beyond are the extreme values
 _CLIP: Final = 8.0  # standardised conditions are kept within
 
@@ -46,17 +47,13 @@ class RankGaussian:
     ) -> None:
         self.tables, self.features, self.rules = tuple(tables), tuple(features), tuple(rules)
         lengths = [len(t.edge) for t in tables]
-        self._first = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
-        self._edge = np.concatenate([t.edge for t in tables])
-        self._left = np.concatenate([t.left for t in tables]).astype(np.float64)
-        self._slope = np.concatenate([t.slope for t in tables])
-        self._next = np.concatenate([np.append(t.edge[1:], np.float32(np.inf)) for t in tables])
-        self._low = np.array([t.left[0] for t in tables], np.float64)[:, None]
-        self._high = np.array([t.right[-1] for t in tables], np.float64)[:, None]
+        first = np.cumsum(lengths) - lengths
+        self._segments = np.concatenate([_segments(t) for t in tables])
+        self._low = np.array([t.left[0] for t in tables], np.float32)[:, None]
+        self._high = np.array([t.right[-1] for t in tables], np.float32)[:, None]
         starts = [_starts(t.edge) for t in tables]
-        self._start = np.concatenate([s + f for s, f in zip(starts, self._first, strict=True)]).astype(np.int32)
+        self._start = np.concatenate([s + f for s, f in zip(starts, first, strict=True)]).astype(np.int32)
         self._row = (np.arange(len(lengths), dtype=np.int32) * _BUCKETS)[:, None]
-        self._steps = max(_most_edges(t.edge) for t in tables)
 
     @classmethod
     def fit(cls, columns: FloatArray, features: Sequence[Feature]) -> RankGaussian:
@@ -126,16 +123,18 @@ class RankGaussian:
 
     def values(self, z: Float32Array) -> FloatArray:
         """`inverse` of columns from `within_reach`: shape (targets, rows) in and out."""
-        z = np.ascontiguousarray(z)
-        segment = self._start[_bucket(z) + self._row]
-        for _ in range(min(self._steps, _FULL_STEPS)):
-            segment += z >= self._next[segment]
-        if self._steps > _FULL_STEPS:
-            _search(z, segment, self._next)
-        value: FloatArray = self._left[segment] + self._slope[segment] * (z - self._edge[segment])
-        np.clip(value, self._low, self._high, out=value)
-        apply(self.rules, list(value))
-        return value
+        place, latent = self._start.take(_bucket(z) + self._row).reshape(-1), z.reshape(-1)
+        found = self._segments.take(place, axis=0)
+        ahead = np.flatnonzero(latent >= found[:, _NEXT])
+        while len(ahead):  # few: only tails have many segments in a bucket
+            place[ahead] += 1
+            found[ahead] = self._segments[place[ahead]]
+            ahead = ahead[latent[ahead] >= found[ahead, _NEXT]]
+        edge, left, slope = found[:, :_NEXT].T
+        value = (left + slope * (latent - edge)).reshape(z.shape)
+        allowed: FloatArray = np.clip(value, self._low, self._high).astype(np.float64)
+        apply(self.rules, list(allowed))
+        return allowed
 
     def tensors(self) -> Tensors:
         """Arrays to store: float32 segments of all targets, and how many each has."""
@@ -158,13 +157,10 @@ class RankGaussian:
         return cls([Quantiles(edge, left, right, np.float32(end)) for edge, left, right, end in rows], features, rules)
 
 
-def _search(z: Float32Array, segment: NDArray[np.int32], after: Float32Array) -> None:
-    """Move each segment to the one that holds its latent; nearly all are there: only tails have many in a bucket."""
-    place, latent = segment.reshape(-1), z.reshape(-1)
-    left = np.flatnonzero(latent >= after[place])
-    while len(left):
-        place[left] += 1
-        left = left[latent[left] >= after[place[left]]]
+def _segments(table: Quantiles) -> Float32Array:
+    """Edge, left value, slope and next edge of each segment side by side, which makes one look-up of four."""
+    after = np.append(table.edge[1:], np.float32(np.inf))
+    return np.column_stack([table.edge, table.left, table.slope.astype(np.float32), after])
 
 
 def within_reach(latent: NDArray[np.floating[Any]]) -> Float32Array:
@@ -188,10 +184,6 @@ def _starts(edge: Float32Array) -> NDArray[np.int64]:
     """Segment in which each bucket begins: all edges of earlier buckets lie behind, those of its own ahead."""
     behind = np.searchsorted(_bucket(np.clip(edge, -_REACH, _REACH)), np.arange(_BUCKETS), side="left") - 1
     return np.maximum(behind, 0)
-
-
-def _most_edges(edge: Float32Array) -> int:
-    return int(np.bincount(_bucket(np.clip(edge, -_REACH, _REACH))).max())
 
 
 def _check(columns: FloatArray, features: Sequence[Feature], where: str) -> None:
@@ -229,11 +221,12 @@ class Standardise:
         """
         _check(columns, features, "Standardise.fit")
         low, high = columns.min(axis=0), columns.max(axis=0)
-        wide = [np.reshape(_expand(columns[:, j], f), (-1, len(columns))) for j, f in enumerate(features)]
+        seen = columns.T.astype(np.float32)
+        wide = [np.reshape(_expand(column, f), (-1, len(columns))) for column, f in zip(seen, features, strict=True)]
         free = np.concatenate(
             [np.full(len(w), f.scale not in (Scale.ONE_HOT, Scale.FLAG)) for w, f in zip(wide, features, strict=True)]
         )
-        inputs = np.concatenate(wide)
+        inputs = np.concatenate(wide, dtype=np.float64)
         mean, width = np.where(free, inputs.mean(axis=1), 0.0), np.where(free, inputs.std(axis=1), 1.0)
         return cls(tuple(features), low, high, mean, np.where(width > 1e-9, width, 1.0))
 
@@ -245,14 +238,16 @@ class Standardise:
     def forward(self, columns: FloatArray) -> Float32Array:
         """Network inputs of raw columns: (rows, conditions) → (rows, inputs), float32, finite, within ±8."""
         inputs = np.empty((self.inputs, len(columns)), np.float32)
+        free = np.array([feature.scale is Scale.ONE_HOT for feature in self.features])
+        low, high = np.where(free, -np.inf, self.low), np.where(free, np.inf, self.high)
+        seen = np.clip(columns.T, low[:, None], high[:, None]).astype(np.float32, order="C")
         row = 0
-        for j, feature in enumerate(self.features):
-            column = columns[:, j]
-            if feature.scale is not Scale.ONE_HOT:
-                column = np.clip(column, self.low[j], self.high[j])
+        for feature, column in zip(self.features, seen, strict=True):
             for part in _expand(column, feature):
-                inputs[row] = (part - self.mean[row]) / self.width[row]
+                inputs[row] = part
                 row += 1
+        inputs -= self.mean.astype(np.float32)[:, None]
+        inputs *= (1 / self.width).astype(np.float32)[:, None]
         return np.clip(inputs, -_CLIP, _CLIP, out=inputs).T
 
     def outside(self, columns: FloatArray) -> dict[str, int]:
@@ -277,7 +272,7 @@ class Standardise:
         return cls(tuple(features), *arrays)
 
 
-def _expand(column: FloatArray, feature: Feature) -> list[FloatArray]:
+def _expand(column: Float32Array, feature: Feature) -> Sequence[NDArray[Any]]:
     """Network inputs of one raw column before they are standardised, each of shape (rows,)."""
     match feature.scale:
         case Scale.LOG:
@@ -288,14 +283,14 @@ def _expand(column: FloatArray, feature: Feature) -> list[FloatArray]:
             ]
         case Scale.ETA:
             size = np.abs(column)
-            beyond = [size - edge for edge in feature.edges]
-            ramps = [np.clip(b / feature.ramp, -1, 1) for b in beyond] if feature.ramp else []
-            return [column, size, *((b > 0).astype(np.float64) for b in beyond), *ramps]
+            ramps = [np.clip((size - low) / (high - low), 0.0, 1.0) for low, high in pairwise(feature.knots)]
+            return [column, size, *(size > edge for edge in feature.edges), *ramps]
         case Scale.PHI:
             return [np.cos(column), np.sin(column)]
         case Scale.ONE_HOT:
-            code = feature.restrict(column)
-            return [(code == value).astype(np.float64) for value in feature.values]
+            code = np.abs(column)
+            known = [code == value for value in feature.values[1:]]
+            return [~np.logical_or.reduce(known), *known]  # anything else counts as the first
         case Scale.LABEL:
             return []
         case _:

@@ -26,7 +26,7 @@ from flashbench_flowmatch.model import STEPS, FlowMatchModel
 from flashbench_flowmatch.velocity import Velocity, VelocityConfig
 
 OWN: Final = ("jets", "muons")  # the networks that are not FlashSim's
-_CALIBRATION_ROWS: Final = 100_000  # at least
+_CALIBRATION_DRAWS: Final = 100_000
 
 Progress = Callable[[str, Epoch], None]
 
@@ -107,7 +107,7 @@ def train_match(  # noqa: PLR0917 - two matrices, what their columns are, and ho
     velocity = Velocity(config)
     fit(MatchTask(velocity, sample.latent, sample.inputs, sample.held_out), loop, out, progress, seed)
     trained = FlowMatchModel(config, velocity, sample.standardise, ByClass(sample.rank), steps)
-    return calibrate(trained, sample, np.random.default_rng([seed, 1]), _CALIBRATION_ROWS)
+    return calibrate(trained, sample, np.random.default_rng([seed, 1]), _CALIBRATION_DRAWS)
 
 
 def train(
