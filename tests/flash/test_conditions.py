@@ -3,7 +3,7 @@
 import awkward as ak
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from flash.toy_detector import LAST_COPY, toy_events
 from flashbench.errors import SchemaError
@@ -161,6 +161,17 @@ def test_hardest_and_carried_equal_a_plain_loop(crowded):
     assert_allclose(carried(found, muons["pt"], len(jets)), [sum(pt) for pt in partners])
     nothing = found.take(np.zeros(len(found.left), dtype=bool))
     assert len(hardest(nothing, muons["pt"]).left) == 0
+
+
+def test_events_that_are_picked_or_repeated_are_flattened_as_they_stand():
+    """Folds and selections leave an index over the events, a slice leaves offsets that do not begin at zero."""
+    events = toy_events(30, seed=4)
+    for order in (np.repeat(np.arange(30), 3), np.arange(29, -1, -1), slice(7, 20), ak.num(events.GenJet) > 2):
+        jets = events[order].GenJet
+        flat = flatten(jets, ("pt", "eta"))
+        assert flat.counts.tolist() == ak.num(jets).to_list()
+        assert_array_equal(flat["eta"], ak.to_numpy(ak.flatten(jets.eta)))
+        assert_array_equal(flat["index"], ak.to_numpy(ak.flatten(ak.local_index(jets.pt))))
 
 
 def test_pairs_never_cross_events():

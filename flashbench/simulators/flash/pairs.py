@@ -80,7 +80,8 @@ class Pairs:
 
 def flatten(collection: ak.Array, fields: tuple[str, ...]) -> Flat:
     """Columns `fields` of a jagged collection, and `index`, each object's place in its event."""
-    lists = ak.to_layout(collection).to_ListOffsetArray64(True)  # ak.flatten and ak.to_numpy take ten times as long
+    layout = ak.to_layout(collection)  # its buffers: ak.flatten and ak.to_numpy take ten times as long
+    lists = (layout.project() if layout.is_indexed else layout).to_ListOffsetArray64(True)  # indexed by folds
     offsets = np.asarray(lists.offsets)
     counts, objects = np.diff(offsets), lists.content[: offsets[-1]]
     columns = {field: np.asarray(objects[field].to_backend_array()) for field in fields}
