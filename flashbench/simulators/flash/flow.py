@@ -30,7 +30,7 @@ Float32Array = NDArray[np.float32]
 Generate = Callable[[spline.Layer, Tensor, Tensor], Tensor]
 
 BLOCK: Final = 2048  # rows; the fastest on a CPU
-_LEAST_BLOCK: Final = 128  # below, a block costs as much
+_LEAST_BLOCK: Final = 128  # a smaller block costs as much; others are multiples of it
 _ENCODER_WIDTH: Final = 6  # hidden units for each encoded condition
 
 
@@ -185,7 +185,7 @@ def _with_one(columns: Tensor) -> Tensor:
 class FastFlow:
     """Samples of a flow as a pure function of noise and condition.
 
-    Rows are worked on in blocks of 2048, the last one padded to a power of two (compiled: to 2048), with which the
+    Rows are worked on in blocks of 2048, the last one padded to a multiple of 128 (compiled: to 2048), with which the
     result of a row depends neither on the other rows nor on how many there are. Each block runs on one core; `threads`
     blocks run at a time.
 
@@ -208,7 +208,8 @@ class FastFlow:
         self._encoder = copy.deepcopy(model.encoder)
         first = next(self._encoder.parameters(), None)
         self.targets = len(order)
-        self.conditions = self._layers[0].gates.shape[1] - 1 if first is None else first.shape[1]
+        layer = self._layers[0]
+        self.conditions = layer.first.shape[1] - len(layer.fixed) - 1 if first is None else first.shape[1]
         self._generate: Generate = spline.generate
         self.backend = "eager"
         if compile:
@@ -254,7 +255,7 @@ class FastFlow:
     def block(self, noise: Float32Array, condition: Float32Array) -> Float32Array:
         """`sample` for at most one block, on one core."""
         rows = len(noise)
-        size = BLOCK if self.backend == "compiled" else min(BLOCK, max(_LEAST_BLOCK, 1 << (rows - 1).bit_length()))
+        size = BLOCK if self.backend == "compiled" else -(-rows // _LEAST_BLOCK) * _LEAST_BLOCK
         with torch.inference_mode(), one_core():
             z, context = _columns(noise, size), _with_one(self._encoder(_columns(condition, size).t()).t())
             for layer in self._layers:

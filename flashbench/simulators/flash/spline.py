@@ -28,8 +28,8 @@ class Layer(NamedTuple):
 
     Attributes:
         fixed, moved: columns that pass and that are transformed, in the order of the flow's data side.
-        first: weight of the initial layer on fixed columns, condition and 1; (hidden + 1, fixed + inputs + 1).
-        gates: weight of every residual block's gate on condition and 1; ((hidden + 1) · blocks, inputs + 1).
+        first: weight of the initial layer, and below it of every residual block's gate, on fixed columns, condition
+            and 1; ((hidden + 1) · (1 + blocks), fixed + inputs + 1). Gates take nothing of the fixed columns.
         blocks: the two weights of each residual block, (hidden + 1, hidden + 1).
         last: final layer, rows ordered (bin parameter, moved column); (moved · (3 bins − 1), hidden + 1).
         running: sums over the bins up to each one, (bins, bins).
@@ -40,7 +40,6 @@ class Layer(NamedTuple):
     fixed: Tensor
     moved: Tensor
     first: Tensor
-    gates: Tensor
     blocks: tuple[tuple[Tensor, Tensor], ...]
     last: Tensor
     running: Tensor
@@ -61,11 +60,12 @@ def pack(coupling: Any, columns: Tensor) -> Layer:
     scale = net.final_layer.weight.new_ones(3 * bins - 1, 1, 1)
     scale[: 2 * bins] = 1 / math.sqrt(net.hidden_features)
     last = _with_bias(net.final_layer).view(len(moved), 3 * bins - 1, -1).transpose(0, 1) * scale
+    initial = _with_row(_with_bias(net.initial_layer), one=1.0)
+    gates = [_with_row(_with_bias(block.context_layer), one=0.0) for block in net.blocks]
     return Layer(
         fixed=fixed,
         moved=moved,
-        first=_with_row(_with_bias(net.initial_layer), one=1.0),
-        gates=torch.cat([_with_row(_with_bias(block.context_layer), one=0.0) for block in net.blocks]),
+        first=torch.cat([initial, *(functional.pad(gate, (len(fixed), 0)) for gate in gates)]),
         blocks=tuple(
             (_with_row(_with_bias(inner), one=1.0), _with_row(_with_bias(outer), one=0.0))
             for inner, outer in (block.linear_layers for block in net.blocks)
@@ -109,10 +109,9 @@ def generate(layer: Layer, z: Tensor, condition: Tensor) -> Tensor:
 
 def _raw(layer: Layer, fixed: Tensor, condition: Tensor) -> Tensor:
     """Spline parameters before softmax and softplus, (3 bins − 1, moved, batch): widths, heights, inner derivatives."""
-    state = layer.first @ torch.cat([fixed, condition])
-    gates = (layer.gates @ condition).sigmoid().view(len(layer.blocks), *state.shape)
+    state, *gates = (layer.first @ torch.cat([fixed, condition])).chunk(1 + len(layer.blocks))
     for (inner, outer), gate in zip(layer.blocks, gates, strict=True):
-        state = torch.addcmul(state, outer @ (inner @ state.relu()).relu(), gate)
+        state = torch.addcmul(state, outer @ (inner @ state.relu()).relu(), gate.sigmoid())
     return (layer.last @ state).view(3 * layer.bins - 1, len(layer.moved), -1)
 
 
