@@ -206,7 +206,10 @@ def _contents(jets: Flat, of_muons: FloatArray, inside: Contents) -> FloatArray:
     leptonic = [inside.prompt_muons >= half, inside.prompt_electrons >= half]
     partonic = [hadron >= 4, light, parton == 21, inside.taus > 0, inside.quark_pt >= half]
     known = [*leptonic, *partonic, of_muons >= half, inside.electrons >= half]
-    return np.select(known, [13, 11, hadron, 1, 21, 15, 1, 13, 11], 0).astype(np.float64)
+    contents = np.zeros(len(jets))
+    for which, code in reversed(list(zip(known, (13, 11, hadron, 1, 21, 15, 1, 13, 11), strict=True))):
+        contents = np.where(which, code, contents)  # np.select takes ten times as long
+    return contents
 
 
 def _origins(muons: Flat, otherwise: NDArray[Any]) -> FloatArray:

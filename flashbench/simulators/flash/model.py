@@ -16,7 +16,7 @@ from flashbench.errors import PluginError, SchemaError
 from flashbench.simulators.flash import weights
 from flashbench.simulators.flash.classes import ByClass
 from flashbench.simulators.flash.feature import Feature, FloatArray
-from flashbench.simulators.flash.flow import BLOCK, FastFlow, FlowConfig, build, in_blocks, one_core
+from flashbench.simulators.flash.flow import BLOCK, FastFlow, FlowConfig, build, in_blocks
 from flashbench.simulators.flash.transforms import Float32Array, Standardise
 
 BoolArray = NDArray[np.bool_]
@@ -161,14 +161,13 @@ class FlowModel:
         return out
 
     def _shift(self, inputs: Float32Array) -> Float32Array:
-        """The trend of at most a block of rows, shape (rows, targets); always a product of a whole block."""
-        if self.rank.trend is None:
-            return np.zeros((len(inputs), len(self.targets)), np.float32)
-        wide = np.zeros((BLOCK, inputs.shape[1] + 1), np.float32)
-        wide[: len(inputs), :-1], wide[:, -1] = inputs, 1.0
-        with torch.inference_mode(), one_core():
-            shift: Float32Array = (torch.from_numpy(wide) @ torch.from_numpy(self.rank.trend)).numpy()
-        return shift[: len(inputs)]
+        """The trend of each row, shape (rows, targets); summed one input after another, so that a row's is its own."""
+        shift = np.zeros((len(inputs), len(self.targets)), np.float32)
+        if self.rank.trend is not None:
+            slopes, offset = self.rank.trend[:-1], self.rank.trend[-1]
+            for k in np.flatnonzero(self.rank.trend.any(axis=0)):
+                shift[:, k] = (inputs.T * slopes[:, k, None]).sum(axis=0) + offset[k]
+        return shift
 
     def draw(self, noise: Float32Array, inputs: Float32Array) -> Float32Array:
         """At most one block of noise and inputs to latents; all that another kind of flow has to replace.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -235,19 +235,26 @@ class Standardise:
         """Number of network inputs."""
         return len(self.mean)
 
+    @cached_property
+    def _bounds(self) -> tuple[FloatArray, FloatArray, Float32Array, Float32Array]:
+        """Least and largest of each condition (a category has no range), mean and 1 / width of each input; columns."""
+        free = np.array([feature.scale is Scale.ONE_HOT for feature in self.features])
+        low, high = np.where(free, -np.inf, self.low), np.where(free, np.inf, self.high)
+        mean, factor = self.mean.astype(np.float32), (1 / self.width).astype(np.float32)
+        return low[:, None], high[:, None], mean[:, None], factor[:, None]
+
     def forward(self, columns: FloatArray) -> Float32Array:
         """Network inputs of raw columns: (rows, conditions) → (rows, inputs), float32, finite, within ±8."""
         inputs = np.empty((self.inputs, len(columns)), np.float32)
-        free = np.array([feature.scale is Scale.ONE_HOT for feature in self.features])
-        low, high = np.where(free, -np.inf, self.low), np.where(free, np.inf, self.high)
-        seen = np.clip(columns.T, low[:, None], high[:, None]).astype(np.float32, order="C")
+        low, high, mean, factor = self._bounds
+        seen = np.clip(columns.T, low, high).astype(np.float32, order="C")
         row = 0
         for feature, column in zip(self.features, seen, strict=True):
             for part in _expand(column, feature):
                 inputs[row] = part
                 row += 1
-        inputs -= self.mean.astype(np.float32)[:, None]
-        inputs *= (1 / self.width).astype(np.float32)[:, None]
+        inputs -= mean
+        inputs *= factor
         return np.clip(inputs, -_CLIP, _CLIP, out=inputs).T
 
     def outside(self, columns: FloatArray) -> dict[str, int]:
@@ -283,7 +290,8 @@ def _expand(column: Float32Array, feature: Feature) -> Sequence[NDArray[Any]]:
             ]
         case Scale.ETA:
             size = np.abs(column)
-            ramps = [np.clip((size - low) / (high - low), 0.0, 1.0) for low, high in pairwise(feature.knots)]
+            knots = np.array(feature.knots, np.float32)[:, None]
+            ramps = np.clip((size - knots[:-1]) / np.diff(knots, axis=0), 0.0, 1.0)
             return [column, size, *(size > edge for edge in feature.edges), *ramps]
         case Scale.PHI:
             return [np.cos(column), np.sin(column)]
