@@ -41,6 +41,7 @@ class FlowSettings:
     bins: int = 8
     tail: float = 5.0
     encoded: int = 0
+    encoder: int = 192
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ def train_flow(  # noqa: PLR0917 - two matrices, what their columns are, and thr
         bins=settings.bins,
         tail=settings.tail,
         encoded=settings.encoded,
+        encoder=settings.encoder,
         seed=seed,
     )
     model = build(config)
@@ -188,13 +190,12 @@ def calibrate(model: M, sample: Prepared, rng: np.random.Generator, most: int = 
     """
     times = int(np.clip(most // len(sample.conditions), 1, _DRAWS_A_ROW))
     conditions = np.repeat(sample.conditions, times, axis=0)
-    training = sample.latent, sample.conditions
     drawn = _stored_draws(model, sample, conditions, rng)
     if any(feature.trend for feature in model.targets):
         mean = drawn.reshape(len(sample.latent), times, -1).mean(axis=1)
         model = model.with_trend(sample.inputs, sample.latent - mean)
         drawn = _stored_draws(model, sample, conditions, rng)
-    return model.calibrated((drawn, conditions), training, sample.targets)
+    return model.calibrated((drawn, conditions), (sample.latent, sample.conditions), sample.targets)
 
 
 def _stored_draws(model: FlowModel, sample: Prepared, conditions: FloatArray, rng: np.random.Generator) -> Float32Array:

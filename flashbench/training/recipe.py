@@ -23,7 +23,7 @@ _STEPS: Final = {
     "fake-number": 2000,
 }  # of the shipped recipe
 FLOWS: Final = ("jets", "muons", "fake-features")
-_FLOWS: Final = {"jets": FlowSettings(blocks=1, encoded=32)}  # most of the objects, told of most: faster, better
+_FLOWS: Final = {"jets": FlowSettings(blocks=1, encoded=32)}  # most of the objects, and told of most
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,10 +206,7 @@ def _contents(jets: Flat, of_muons: FloatArray, inside: Contents) -> FloatArray:
     leptonic = [inside.prompt_muons >= half, inside.prompt_electrons >= half]
     partonic = [hadron >= 4, light, parton == 21, inside.taus > 0, inside.quark_pt >= half]
     known = [*leptonic, *partonic, of_muons >= half, inside.electrons >= half]
-    contents = np.zeros(len(jets))
-    for which, code in reversed(list(zip(known, (13, 11, hadron, 1, 21, 15, 1, 13, 11), strict=True))):
-        contents = np.where(which, code, contents)  # np.select takes ten times as long
-    return contents
+    return np.select(known, [13, 11, hadron, 1, 21, 15, 1, 13, 11], 0).astype(np.float64)
 
 
 def _origins(muons: Flat, otherwise: NDArray[Any]) -> FloatArray:
@@ -230,6 +227,7 @@ def _hadrons(events: ak.Array, muons: Flat) -> IntArray:
         return np.where((local >= 0) & (local < counts), first + local, -1)
 
     def flavour(place: IntArray) -> IntArray:
+        """5 or 4 by the heaviest quark of a hadron's code, else 0."""
         digits = np.abs(code[place]) // np.array([[100], [1000]]) % 10
         quark = np.where((digits == 5).any(axis=0), 5, np.where((digits == 4).any(axis=0), 4, 0))
         return np.where(place >= 0, quark, 0)

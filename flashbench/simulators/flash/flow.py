@@ -31,7 +31,6 @@ Generate = Callable[[spline.Layer, Tensor, Tensor], Tensor]
 
 BLOCK: Final = 2048  # rows; the fastest on a CPU
 _LEAST_BLOCK: Final = 128  # a smaller block costs as much; others are multiples of it
-_ENCODER_WIDTH: Final = 6  # hidden units for each encoded condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,7 @@ class FlowConfig:
         blocks, hidden: residual blocks and their width in each layer's network.
         bins, tail: spline bins, and the bound beyond which the flow is the identity.
         encoded: conditions are first brought to so many numbers by one network that all layers share; 0: not at all.
+        encoder: hidden units of that network.
         seed: of the initial weights and the permutations between pairs.
     """
 
@@ -56,6 +56,7 @@ class FlowConfig:
     bins: int = 8
     tail: float = 5.0
     encoded: int = 0
+    encoder: int = 192
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -109,9 +110,10 @@ def build(config: FlowConfig) -> EncodedFlow:
 def _encoder(config: FlowConfig) -> torch.nn.Module:
     if not config.encoded:
         return torch.nn.Identity()
-    hidden = _ENCODER_WIDTH * config.encoded
     return torch.nn.Sequential(
-        torch.nn.Linear(config.conditions, hidden), torch.nn.ReLU(), torch.nn.Linear(hidden, config.encoded)
+        torch.nn.Linear(config.conditions, config.encoder),
+        torch.nn.ReLU(),
+        torch.nn.Linear(config.encoder, config.encoded),
     )
 
 

@@ -155,19 +155,18 @@ class FlowModel:
 
         def work(block: slice) -> None:
             inputs = self.standardise.forward(conditions[block])
-            out[block] = self.draw(noise[block], inputs) + self._shift(inputs)
+            out[block] = self.draw(noise[block], inputs)
+            self._move(out[block], inputs)
 
         in_blocks(len(out), threads, work)
         return out
 
-    def _shift(self, inputs: Float32Array) -> Float32Array:
-        """The trend of each row, shape (rows, targets); summed one input after another, so that a row's is its own."""
-        shift = np.zeros((len(inputs), len(self.targets)), np.float32)
+    def _move(self, latent: Float32Array, inputs: Float32Array) -> None:
+        """Add the trend in place; summed one input after another, so that a row's result is its own."""
         if self.rank.trend is not None:
             slopes, offset = self.rank.trend[:-1], self.rank.trend[-1]
             for k in np.flatnonzero(self.rank.trend.any(axis=0)):
-                shift[:, k] = (inputs.T * slopes[:, k, None]).sum(axis=0) + offset[k]
-        return shift
+                latent[:, k] += (inputs.T * slopes[:, k, None]).sum(axis=0) + offset[k]
 
     def draw(self, noise: Float32Array, inputs: Float32Array) -> Float32Array:
         """At most one block of noise and inputs to latents; all that another kind of flow has to replace.

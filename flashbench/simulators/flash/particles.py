@@ -7,18 +7,15 @@ heavy hadron of each GenJet.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import awkward as ak
 import numpy as np
-from numpy.typing import NDArray
 
 from flashbench.errors import SchemaError
 from flashbench.simulators.flash.feature import FloatArray
 from flashbench.simulators.flash.features import HEAVY_HADRONS, QUARKS, STATUS_FLAGS
-from flashbench.simulators.flash.pairs import Flat, Pairs, carried, flatten, hardest, pairs
+from flashbench.simulators.flash.pairs import BoolArray, Flat, Pairs, carried, flatten, hardest, pairs
 from flashbench.simulators.gen import LAST_COPY
 
 OUTGOING: Final = 23  # GenPart_status of what leaves the hard process
@@ -76,12 +73,15 @@ def within_jets(jets: Flat, particles: Flat, radius: float) -> Contents:
         particles: from `gen_particles`, of the same events.
         radius: largest ΔR.
     """
-    code, status = np.abs(particles["pdgId"]), particles["status"]
-    kind, last = _kinds(code), (particles["statusFlags"] & LAST_COPY) != 0
-    stable = (kind == Kind.LEPTON) & ((status == 1) | (code == _TAU))
-    found = particles.select((last & (stable | (kind == Kind.HADRON))) | ((kind == Kind.QUARK) & (status == OUTGOING)))
+    code, last = np.abs(particles["pdgId"]), (particles["statusFlags"] & LAST_COPY) != 0
+    stable = ((code == _ELECTRON) | (code == _MUON)) & (particles["status"] == 1)
+    lepton = last & (stable | (code == _TAU))
+    quark = np.isin(code, QUARKS) & (particles["status"] == OUTGOING)
+    hadron = last & np.isin(code, HEAVY_HADRONS)
+    chosen = lepton | quark | hadron
+    found = particles.select(chosen)
     near = pairs(jets, found, radius)
-    code, prompt = np.abs(found["pdgId"]), (found["statusFlags"] & _PROMPT) != 0
+    code, prompt = code[chosen], (found["statusFlags"] & _PROMPT) != 0
 
     def top(which: Pairs) -> tuple[FloatArray, FloatArray]:
         """Code and pt of the hardest particle of each jet."""
@@ -90,33 +90,11 @@ def within_jets(jets: Flat, particles: Flat, radius: float) -> Contents:
         columns[:, best.left] = code[best.right], found["pt"][best.right]
         return columns[0], columns[1]
 
-    def total(which: NDArray[np.bool_]) -> FloatArray:
+    def total(which: BoolArray) -> FloatArray:
+        """Scalar sum of the pt of some of the pairs, for each jet."""
         return carried(near.take(which), found["pt"], len(jets))
 
     of, of_prompt = code[near.right], prompt[near.right]
     electron, muon = of == _ELECTRON, of == _MUON
     leptons = total(electron), total(of == _TAU), total(electron & of_prompt), total(muon & of_prompt)
-    kind = _kinds(of)
-    return Contents(*leptons, *top(near.take(kind == Kind.QUARK)), *top(near.take(kind == Kind.HADRON)))
-
-
-class Kind(IntEnum):
-    """What of GenPart is looked for in jets."""
-
-    LEPTON, QUARK, HADRON = 1, 2, 3
-
-
-@cache
-def _kind_of_code() -> NDArray[np.int8]:
-    """`Kind` by |PDG code|, 0 for all others; the last place stands for all codes beyond."""
-    table = np.zeros(int(max(HEAVY_HADRONS)) + 2, np.int8)
-    table[[_ELECTRON, _MUON, _TAU]] = Kind.LEPTON
-    table[np.array(QUARKS, int)] = Kind.QUARK
-    table[np.array(HEAVY_HADRONS, int)] = Kind.HADRON
-    return table
-
-
-def _kinds(code: NDArray[np.integer[Any]]) -> NDArray[np.int8]:
-    table = _kind_of_code()
-    kinds: NDArray[np.int8] = table[np.minimum(code, len(table) - 1)]
-    return kinds
+    return Contents(*leptons, *top(near.take(np.isin(of, QUARKS))), *top(near.take(np.isin(of, HEAVY_HADRONS))))

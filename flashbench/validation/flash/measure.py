@@ -121,6 +121,7 @@ def measure_process(gathered: Gathered, *, seed: int = 0, progress: Progress | N
     done = 0
 
     def step(result: _Result) -> _Result:
+        """The result, once it is reported."""
         nonlocal done
         done += 1
         if progress is not None:
