@@ -54,6 +54,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests, on two processes, a file in one of them; arguments after `--` go to pytest in place of that."""
+    """All tests, on two processes, a file in one of them, the longest first (tests/conftest.py).
+
+    Arguments after `--` go to pytest in place of that.
+    """
     install(session)
-    run(session, "pytest", *(session.posargs or ("-n", "2", "--dist", "loadfile")))
+    run(session, "pytest", *(session.posargs or ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")))

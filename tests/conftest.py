@@ -12,8 +12,23 @@ from samples import nanoaod_events
 
 REAL_DATA = "FLASHBENCH_REAL_DATA"
 
+LONGEST = (  # a minute or two each; begun last, one of them would keep one process waiting for the other
+    "plugins/test_wheels.py",
+    "docs/test_docs.py",
+    "refined/test_grid.py",
+    "refined/test_validation.py",
+    "refined/test_monitor_browser.py",
+    "test_cli.py",
+)
+
 settings.register_profile("flashbench", deadline=None)  # a busy machine is not a fault of the code
 settings.load_profile("flashbench")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; the others as they were."""
+    place = {Path(__file__).parent / name: k for k, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,7 @@ def small(reader, tiers, tmp_path):
             patch.setattr("flashbench.training.recipe._STEPS", dict.fromkeys(FlashRecipe().steps, 1))
             patch.setattr(refined, "fit", lambda task, loop, *rest: fitted(task, replace(loop, epochs=1), *rest))
             patch.setattr("flashbench.training.monitor.serve", lambda folder, port, ready: ready("not opened"))
+            patch.setattr("flashbench.validation.flash.together._EPOCHS", (1, 2))
             patch.setattr("webbrowser.open", lambda address: True)
             for package in ("flash", "refined"):
                 module = import_module(f"flashbench.validation.{package}.page")
