@@ -15,8 +15,8 @@ _BATCHES: Final = (128, 1024)
 _FEWEST_STEPS: Final = 50  # an epoch: a small sample gets smaller batches
 _MOST_EPOCHS: Final = 200
 _STEPS: Final = {
-    "jets": 22_000,
-    "muons": 12_000,
+    "jets": 16_000,
+    "muons": 10_000,
     "fake-features": 5000,
     "jet-efficiency": 3000,
     "muon-efficiency": 2000,

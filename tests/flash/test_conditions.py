@@ -3,7 +3,6 @@
 import awkward as ak
 import numpy as np
 import pytest
-import vector
 from numpy.testing import assert_allclose, assert_array_equal
 
 from flash.toy_detector import LAST_COPY, toy_events
@@ -286,39 +285,6 @@ def test_quark_and_heavy_hadron_of_a_jet_are_the_hardest_within_reach():
     assert columns["hadron"].tolist() == [0, 521, 0, 0, 0]
     assert columns["hadron_pt"].tolist() == [0, 25, 0, 0, 0]
     assert columns["content"].tolist() == [1, 0, 0, 0, 0], "no parton is named, but the s quark is the jet"
-
-
-def test_what_a_lepton_has_radiated_is_found_as_the_momentum_that_its_last_copy_lacks():
-    """A muon by way of two copies radiates a photon apart, an electron one in its jet; the next event radiates none."""
-    muon, photon = (vector.obj(pt=40.0, eta=0.5, phi=3.0), vector.obj(pt=25.0, eta=1.5, phi=-3.0))
-    electron, inside = vector.obj(pt=30.0, eta=-1.0, phi=0.0), vector.obj(pt=10.0, eta=-1.2, phi=0.1)
-
-    def rows(code, momenta, mothers, last):
-        return [
-            {"pt": p.pt, "eta": p.eta, "phi": p.phi, "pdgId": code, "status": 1 if k == len(momenta) - 1 else 23,
-             "statusFlags": LAST_COPY | 1 if k == last else 1, "genPartIdxMother": mother}
-            for k, (p, mother) in enumerate(zip(momenta, mothers, strict=True))
-        ]  # fmt: skip
-
-    first = rows(13, [muon + photon, muon + photon, muon], [-1, 0, 1], 2)
-    first += rows(-11, [electron + inside, electron], [0, 3], 1)  # a mother of another kind is no copy
-    events = ak.zip(
-        {
-            "GenPart": ak.Array([first, rows(13, [muon, muon], [-1, 0], 1)]),
-            "GenJet": ak.Array([[_jet(muon), _jet(photon), _jet(electron + inside)], [_jet(muon), _jet(photon)]]),
-            "Pileup": ak.Array([dict.fromkeys(c.PILEUP, 1.0)] * 2),
-        },
-        depth_limit=1,
-    )
-    columns = c.jet_conditions(c.gen_jets(events), c.gen_muons(events), events)
-    assert_allclose(columns["radiated_pt"], [0, 25, 10, 0, 0], rtol=1e-5)
-    assert columns["content"].tolist() == [13, 22, 11, 13, 0]
-
-
-def _jet(momentum):
-    """A GenJet without partons."""
-    return {"pt": momentum.pt, "eta": momentum.eta, "phi": momentum.phi, "mass": 1.0, "hadronFlavour": 0,
-            "partonFlavour": 0}  # fmt: skip
 
 
 def test_where_a_muon_is_from():

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.simulators.flash.features import STATUS_FLAGS
 from flashbench.simulators.flash.pairs import Flat, IntArray, Pairs, carried, closest, flatten, in_band, pairs
-from flashbench.simulators.flash.particles import GENERATIONS, Contents, gen_particles, mothers, require, within_jets
+from flashbench.simulators.flash.particles import Contents, gen_particles, require, within_jets
 from flashbench.simulators.gen import LAST_COPY
 
 PILEUP: Final = ("gpudensity", "nPU", "nTrueInt", "pudensity", "sumEOOT", "sumLOOT")
@@ -28,6 +28,7 @@ PILEUP: Final = ("gpudensity", "nPU", "nTrueInt", "pudensity", "sumEOOT", "sumLO
 MUON_PT: Final = 2.5  # GeV; NanoAOD stores muons from 3 GeV
 MUON_ETA: Final = 2.8  # the chambers end at 2.4
 _NEAR: Final = 0.4  # ΔR to a neighbour of the other kind
+_GENERATIONS: Final = 6  # of ancestors that are looked at
 _ACTIVE_PT: Final = 20.0  # GeV, above what any NanoAOD stores
 _BESIDE: Final = 1.0  # ΔR to another jet, whose disc of radius 0.4 overlaps up to 0.8; and |Δη| of a band
 _NO_MUON: Final = {"dr": 0.5, "pt": 0.0, "deta": 0.5, "dphi": 0.5}
@@ -78,11 +79,10 @@ def jet_conditions(jets: Flat, muons: Flat, events: ak.Array) -> Columns:
     Returns:
         Kinematics, flavours, and ΔR, pt, Δη, Δφ of the closest and second-closest muon within ΔR 0.4; an absent muon
         stands at 0.5, 0, 0.5, 0.5. Beyond the 14 of the prototype: `gen_width`, mass over pt; `content`, what the jet
-        is; `gen_hadronic`, its pt without leptons; `prompt_pt`, that of muons of the hard process within it;
-        `radiated_pt`, that of what leptons radiated; code and pt of the hard process's `quark` and of the heavy
-        `hadron` within ΔR 0.4; ΔR, pt and b flavour of the closest other GenJet within 1 (1, 0, 0 if there is none),
-        which takes of its area; `beside_ht`, the hadronic pt within |Δη| of 1, with which the subtracted density grows;
-        the event's `activity` and pile-up collisions.
+        is; `gen_hadronic`, its pt without leptons; `prompt_pt`, that of muons of the hard process within it; code and
+        pt of the hard process's `quark` and of the heavy `hadron` within ΔR 0.4; ΔR, pt and b flavour of the closest
+        other GenJet within 1 (1, 0, 0 if there is none), which takes of its area; `beside_ht`, the hadronic pt within
+        |Δη| of 1, with which the subtracted density grows; the event's `activity` and pile-up collisions.
     """
     columns: Columns = {}
     near_muons = pairs(jets, muons, _NEAR)
@@ -92,9 +92,9 @@ def jet_conditions(jets: Flat, muons: Flat, events: ak.Array) -> Columns:
         columns |= {f"muon{rank}_{name}": values for name, values in neighbour.items()}
     columns |= {f"gen_{name}": jets[name].astype(np.float64) for name in ("eta", "mass", "phi", "pt")}
     columns["gen_width"] = columns["gen_mass"] / np.maximum(columns["gen_pt"], _LEAST_PT)
-    inside = within_jets(jets, gen_particles(events, "genPartIdxMother"), _NEAR)
+    inside = within_jets(jets, gen_particles(events), _NEAR)
     columns["gen_hadronic"] = np.maximum(jets["pt"] - of_muons - inside.electrons, 0.0)
-    columns["prompt_pt"], columns["radiated_pt"] = inside.prompt_muons, inside.radiated
+    columns["prompt_pt"] = inside.prompt_muons
     columns["content"] = _contents(jets, of_muons, inside)
     columns["parton_flavour"] = np.abs(jets["partonFlavour"]).astype(np.float64)
     columns["hadron_flavour"] = jets["hadronFlavour"].astype(np.float64)
@@ -197,16 +197,16 @@ def stack(columns: Columns, features: tuple[Feature, ...]) -> FloatArray:
 def _contents(jets: Flat, of_muons: FloatArray, inside: Contents) -> FloatArray:
     """What each GenJet is, shape (jets,).
 
-    13 or 11 if muons or electrons of the hard process carry half of its pt, 22 if what a lepton radiated does, else its
-    hadron flavour 5 or 4, else 1 a light quark, 21 a gluon, 15 a tau within it, 1 too where no parton is named but a
-    quark of the hard process has half of its pt, 13 or 11 if it is any other muon or electron; 0 if nothing is known.
+    13 or 11 if muons or electrons of the hard process carry half of its pt, else its hadron flavour 5 or 4, else 1 a
+    light quark, 21 a gluon, 15 a tau within it, 1 too where no parton is named but a quark of the hard process has half
+    of its pt, 13 or 11 if it is any other muon or electron; 0 if nothing is known, as of a photon.
     """
     parton, hadron = np.abs(jets["partonFlavour"]), jets["hadronFlavour"].astype(np.int64)
     half, light = jets["pt"] / 2, (parton >= 1) & (parton <= 5)
-    leptonic = [inside.prompt_muons >= half, inside.prompt_electrons >= half, inside.radiated >= half]
+    leptonic = [inside.prompt_muons >= half, inside.prompt_electrons >= half]
     partonic = [hadron >= 4, light, parton == 21, inside.taus > 0, inside.quark_pt >= half]
     known = [*leptonic, *partonic, of_muons >= half, inside.electrons >= half]
-    return np.select(known, [13, 11, 22, hadron, 1, 21, 15, 1, 13, 11], 0).astype(np.float64)
+    return np.select(known, [13, 11, hadron, 1, 21, 15, 1, 13, 11], 0).astype(np.float64)
 
 
 def _origins(muons: Flat, otherwise: NDArray[Any]) -> FloatArray:
@@ -218,7 +218,13 @@ def _origins(muons: Flat, otherwise: NDArray[Any]) -> FloatArray:
 def _hadrons(events: ak.Array, muons: Flat) -> IntArray:
     """What each muon is from: 5 a b hadron, 4 a c hadron, 45 one of a b hadron, 0 none; shape (muons,)."""
     particles = flatten(events.GenPart, ("pdgId", "genPartIdxMother"))
-    code, event = particles["pdgId"], muons.event
+    code, mother = particles["pdgId"], particles["genPartIdxMother"]
+    first, counts = particles.starts[muons.event], particles.counts[muons.event]
+
+    def above(place: IntArray) -> IntArray:
+        """Place of the mother; −1 if there is none."""
+        local = np.where(place >= 0, mother[place], -1)
+        return np.where((local >= 0) & (local < counts), first + local, -1)
 
     def flavour(place: IntArray) -> IntArray:
         """5 or 4 by the heaviest quark of a hadron's code, else 0."""
@@ -226,10 +232,10 @@ def _hadrons(events: ak.Array, muons: Flat) -> IntArray:
         quark = np.where((digits == 5).any(axis=0), 5, np.where((digits == 4).any(axis=0), 4, 0))
         return np.where(place >= 0, quark, 0)
 
-    parent = ancestor = mothers(particles, event, particles.starts[event] + muons["index"])
+    parent = ancestor = above(first + muons["index"])
     beauty = np.zeros(len(muons), dtype=bool)
-    for _ in range(GENERATIONS):
-        ancestor = mothers(particles, event, ancestor)
+    for _ in range(_GENERATIONS):
+        ancestor = above(ancestor)
         beauty |= flavour(ancestor) == 5
     return np.where((flavour(parent) == 4) & beauty, 45, flavour(parent))
 
