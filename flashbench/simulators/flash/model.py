@@ -154,6 +154,7 @@ class FlowModel:
         out = np.empty_like(noise)
 
         def work(block: slice) -> None:
+            """Fill the rows of a block."""
             inputs = self.standardise.forward(conditions[block])
             out[block] = self.draw(noise[block], inputs)
             self._move(out[block], inputs)
