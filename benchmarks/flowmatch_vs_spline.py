@@ -28,7 +28,7 @@ import numpy as np
 
 from flashbench.simulators.flash.feature import FloatArray, Kind
 from flashbench.simulators.flash.features import JET_CONDITIONS, JET_TARGETS, MUON_CONDITIONS, MUON_TARGETS
-from flashbench.simulators.flash.model import FlowModel
+from flashbench.simulators.flash.networks import Networks
 from flashbench.simulators.flash.weights import load
 from flashbench.stats import classifier_test, wasserstein
 from flashbench.storage import write_json
@@ -113,7 +113,7 @@ def main() -> None:
     )
     for kind, (objects, held, all_targets, all_conditions) in kinds.items():
         conditions = objects.conditions[objects.reconstructed]
-        models: dict[str, Any] = {"spline": FlowModel.load(given.flash / kind, all_targets, all_conditions)}
+        models: dict[str, Any] = {"spline": getattr(Networks.load(given.flash), kind)}
         for steps in given.steps:
             loaded = FlowMatchModel.load(given.flowmatch / kind, all_targets, all_conditions, steps)
             models[f"matching, {steps} steps"] = loaded

@@ -53,6 +53,7 @@ def vbf_hook(cuts: VbfCuts) -> Any:
             return True
 
         def doVetoProcessLevel(self, event: Any) -> bool:  # noqa: N802
+            """Whether fewer than two muons of the hard process are hard and central."""
             muons = [p for p in event if p.idAbs() == 13 and p.isFinal()]
             central = [p for p in muons if p.pT() > cuts.muon_pt and abs(p.eta()) < cuts.muon_eta]
             return len(central) < 2
@@ -64,6 +65,7 @@ def vbf_hook(cuts: VbfCuts) -> Any:
             return cuts.scale
 
         def doVetoPT(self, position: int, event: Any) -> bool:  # noqa: N802
+            """Whether a hard parton is missing at this scale of the shower."""
             if position == 5:
                 return False
             coloured = (p for p in event if p.isFinal() and (p.idAbs() <= 5 or p.id() == 21))

@@ -1,7 +1,8 @@
 """The GenPart collection: what NanoAOD keeps of the generator record, with its status flags.
 
 Kept: the hard process, first and last copies of its heavy particles, charged leptons, weakly decaying b and c
-hadrons. The bits of `statusFlags` have the meaning of NanoAOD's branch documentation.
+hadrons, photons above 10 GeV and all that no hadron or tau decayed to. The bits of `statusFlags` have the meaning of
+NanoAOD's branch documentation.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from flashbench.production.particles import is_b_hadron, is_c_hadron, is_hadron
-from flashbench.production.ragged import BoolArray, IntArray, Ragged
+from flashbench.production.ragged import BoolArray, FloatArray, IntArray, Ragged
 from flashbench.production.record import Record, kinematics
 
 BITS = {
@@ -32,6 +33,7 @@ BITS = {
 
 _HEAVY = (6, 23, 24, 25, 1000021, 1000022)
 _LEPTON_PT = 1.0  # GeV
+_PHOTON_PT = 10.0  # GeV, of photons from decays
 
 
 def kept(record: Record) -> BoolArray:
@@ -41,7 +43,14 @@ def kept(record: Record) -> BoolArray:
     heavy = np.isin(code, _HEAVY) & (last | record.is_first_copy())
     leptons: BoolArray = (np.isin(code, (11, 13)) & record.is_final() & (pt > _LEPTON_PT)) | ((code == 15) & last)
     hadrons = (is_b_hadron(record.pdg) | _decays_weakly_with_charm(record)) & last & (pt > _LEPTON_PT)
-    return leptons | record.is_hard() | heavy | hadrons
+    return leptons | record.is_hard() | heavy | hadrons | _photons(record, pt)
+
+
+def _photons(record: Record, pt: FloatArray) -> BoolArray:
+    photons: BoolArray = (record.pdg == 22) & record.is_final()
+    soft = np.nonzero(photons & (pt <= _PHOTON_PT))[0]
+    photons[soft] = record.nearest_ancestor(soft, record.is_decayed()) < 0
+    return photons
 
 
 def _decays_weakly_with_charm(record: Record) -> BoolArray:

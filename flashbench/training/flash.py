@@ -1,4 +1,4 @@
-"""Train all of FlashSim: tables from NanoAOD, six networks, a sealed folder of weights.
+"""Train all of FlashSim: tables from NanoAOD, seven networks, a sealed folder of weights.
 
     out/
     ├── manifest.json          written last
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from flashbench.simulators.flash.fakes import FAKE_CONDITIONS, MOST_FAKES
 from flashbench.simulators.flash.feature import FloatArray
 from flashbench.simulators.flash.features import FEATURE_VERSION, JET_CONDITIONS, MUON_CONDITIONS
 from flashbench.simulators.flash.networks import MANIFEST, read_manifest, write_manifest
+from flashbench.simulators.flash.states import find_states, metadata
 from flashbench.storage import write_json
 from flashbench.training.extraction import Tables, extract
 from flashbench.training.parts import Job, Table, train_parts
@@ -76,16 +77,22 @@ def _jobs(tables: Tables, recipe: FlashRecipe) -> list[Job]:
     """What trains each network, the longest first."""
 
     def job(part: str, values: NDArray[Any], conditions: FloatArray, features: Table, targets: Table = ()) -> Job:
+        """As the recipe has it."""
         loop = recipe.loop(part, len(values))
         return Job(part, values, conditions, targets, features, loop, recipe.seed, recipe.flows.get(part))
 
     jets, muons, fakes, targets = tables.jets, tables.muons, tables.fakes, tables.targets
     per_fake = np.repeat(fakes.conditions, fakes.counts, axis=0)
     number = np.minimum(fakes.counts, MOST_FAKES)
+    found = jets.conditions[jets.reconstructed]
+    states, state = find_states(jets.targets, targets["Jet"])
+    left = states.filled(jets.targets, state, np.random.default_rng(recipe.seed))
+    told = np.column_stack([found, states.flags[state]])
     return [
-        job("jets", jets.targets, jets.conditions[jets.reconstructed], JET_CONDITIONS, targets["Jet"]),
+        job("jets", left, told, (*JET_CONDITIONS, *states.features), states.flow_targets),
         job("muons", muons.targets, muons.conditions[muons.reconstructed], MUON_CONDITIONS, targets["Muon"]),
         job("fake-features", fakes.targets, per_fake, FAKE_CONDITIONS, targets["fakes"]),
+        replace(job("jet-states", state, found, JET_CONDITIONS), more=metadata(states)),
         job("jet-efficiency", jets.reconstructed.astype(np.int64), jets.conditions, JET_CONDITIONS),
         job("muon-efficiency", muons.reconstructed.astype(np.int64), muons.conditions, MUON_CONDITIONS),
         job("fake-number", number, fakes.conditions, FAKE_CONDITIONS),

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -49,6 +49,7 @@ class Job:
         features: of the conditions.
         loop, seed: how.
         flow: shape of a flow; None for a classifier.
+        more: stored beside the weights of a classifier.
     """
 
     part: str
@@ -59,6 +60,7 @@ class Job:
     loop: LoopConfig
     seed: int
     flow: FlowSettings | None
+    more: dict[str, Any] = field(default_factory=dict)
 
     @property
     def work(self) -> int:
@@ -121,7 +123,7 @@ def train_part(job: Job, out: Path, work: Path, progress: Callable[[Epoch], None
             job.conditions, job.values, job.features, job.loop, work, seed=job.seed, progress=progress
         )
         facts |= {"calibration": calibration} | _history(work)
-        classifier.save(folder, {"training": facts})
+        classifier.save(folder, job.more | {"training": facts})
     (work / "checkpoint.pt").unlink()
     return facts
 

@@ -18,12 +18,13 @@ _STEPS: Final = {
     "jets": 16_000,
     "muons": 10_000,
     "fake-features": 5000,
+    "jet-states": 24_000,
     "jet-efficiency": 3000,
     "muon-efficiency": 2000,
     "fake-number": 2000,
 }  # of the shipped recipe
 FLOWS: Final = ("jets", "muons", "fake-features")
-_FLOWS: Final = {"jets": FlowSettings(blocks=1, encoded=32)}  # most of the objects, and told of most
+_FLOWS: Final = {"jets": FlowSettings(blocks=1, bins=6, encoded=32)}  # most of the objects, and told of most
 
 
 @dataclass(frozen=True, slots=True)

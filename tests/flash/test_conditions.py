@@ -235,13 +235,15 @@ def test_activity_beside_an_object_equals_a_plain_loop(crowded, what):
 
 
 def test_what_a_jet_is():
-    """One event with a jet of each kind; leptons in the jet's middle with most, or little, of its momentum.
+    """One event with a jet of each kind; leptons and photons in its middle with most, or little, of its momentum.
 
-    A muon of the hard process is the jet wherever it carries half of it, one of a hadron only where nothing else is.
+    A muon or photon of the hard process is the jet wherever it carries half of it, a muon of a hadron only where
+    nothing else is, a photon of one never.
     """
     prompt, of_tau = (1 << STATUS_FLAGS.index(name) for name in ("isPrompt", "isPromptTauDecayProduct"))
     jet = {"eta": 0.0, "mass": 5.0, "pt": 40.0}
     kinds = [(5, 5), (4, 4), (0, 2), (0, 21), (0, 0), (5, 5), (0, 0), (0, 0), (5, 5), (0, 2), (0, 0)]
+    kinds += [(0, 0), (0, 2), (0, 2)]
     etas = np.linspace(-4, 4, len(kinds))
     jets = [
         {**jet, "eta": eta, "phi": 0.0, "hadronFlavour": hadron, "partonFlavour": parton}
@@ -249,6 +251,7 @@ def test_what_a_jet_is():
     ]
     leptons = [(13, 5, 25.0, prompt), (13, 0, 5.0, of_tau), (11, 6, -30.0, prompt), (15, 7, 50.0, 0)]
     leptons += [(13, 8, 25.0, 0), (13, 9, 25.0, of_tau), (13, 10, 25.0, 0)]
+    leptons += [(22, 11, 30.0, prompt), (22, 12, 25.0, 0), (22, 13, 10.0, prompt), (22, 13, 12.0, 0)]  # photons
     particles = [
         {"pt": abs(pt), "eta": etas[k], "phi": 0.0, "pdgId": -code if pt < 0 else code,
          "status": 2 if code == 15 else 1, "statusFlags": LAST_COPY | flags, "genPartIdxMother": -1}
@@ -256,10 +259,11 @@ def test_what_a_jet_is():
     ]  # fmt: skip
     events = ak.Array([{"GenJet": jets, "GenPart": particles, "Pileup": dict.fromkeys(c.PILEUP, 1.0)}])
     columns = c.jet_conditions(c.gen_jets(events), c.gen_muons(events), events)
-    assert columns["content"].tolist() == [5, 4, 1, 21, 0, 13, 11, 15, 5, 13, 13]
-    assert columns["prompt_pt"].tolist() == [5, 0, 0, 0, 0, 25, 0, 0, 0, 25, 0]
+    assert columns["content"].tolist() == [5, 4, 1, 21, 0, 13, 11, 15, 5, 13, 13, 22, 1, 1]
+    assert columns["prompt_pt"].tolist() == [5, 0, 0, 0, 0, 25, 0, 0, 0, 25, 0, 0, 0, 0]
+    assert columns["photon_pt"].tolist() == [0] * 11 + [30, 25, 22]
     assert_allclose(columns["gen_width"], 5 / 40)
-    assert_allclose(columns["gen_hadronic"], [35, 40, 40, 40, 40, 15, 10, 40, 15, 15, 15])
+    assert_allclose(columns["gen_hadronic"], [35, 40, 40, 40, 40, 15, 10, 40, 15, 15, 15, 10, 40, 30])
 
 
 def test_quark_and_heavy_hadron_of_a_jet_are_the_hardest_within_reach():

@@ -199,6 +199,22 @@ def test_more_shapes_than_torch_compiles_stay_eager_with_a_warning(monkeypatch):
     torch.compiler.reset()
 
 
+@pytest.mark.parametrize("config", SHAPES)
+def test_what_is_written_for_a_compiler_gives_the_same_samples(config):
+    """The way by which the tracer goes, run operation by operation."""
+    torch.compiler.reset()
+    model, (noise, condition) = perturbed(config), batch(config)
+    (layer, *_), context = FastFlow(model)._layers, torch.from_numpy(condition)
+    context = torch.cat([model.encoder(context).t(), torch.ones(1, len(context))]).detach()
+    z = torch.from_numpy(2 * noise).t().contiguous()  # some of them beyond the bound
+    traced = torch.compile(spline.generate, backend="eager", dynamic=False, fullgraph=True)
+    with torch.inference_mode():
+        expected = spline.generate(layer, z, context)
+        assert torch.allclose(traced(layer, z, context), expected, atol=1e-4)
+        assert (expected[layer.moved] != z[layer.moved]).any()
+    torch.compiler.reset()
+
+
 def test_what_gets_compiled_is_the_layer_and_is_reported(monkeypatch):
     compiled = []
     monkeypatch.setattr(torch, "compile", lambda function, **options: compiled.append(function) or function)

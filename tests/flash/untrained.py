@@ -9,6 +9,7 @@ from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS
 from flashbench.simulators.flash.flow import FlowConfig, build
 from flashbench.simulators.flash.model import FlowModel
 from flashbench.simulators.flash.networks import write_manifest
+from flashbench.simulators.flash.states import find_states, metadata
 from flashbench.simulators.flash.transforms import RankGaussian, Standardise
 
 
@@ -31,8 +32,12 @@ def write_untrained(tables, directory):
     """Weights of untrained networks for the tables of `flashbench.training.extraction`; returns the folder."""
     jets, muons, fakes = tables.jets, tables.muons, tables.fakes
     per_fake = np.repeat(fakes.conditions, fakes.counts, axis=0)
+    found = jets.conditions[jets.reconstructed]
+    states, state = find_states(jets.targets, tables.targets["Jet"])
+    left = states.filled(jets.targets, state, np.random.default_rng(0))
+    told = np.column_stack([found, states.flags[state]])
     flows = {
-        "jets": (jets.targets, jets.conditions[jets.reconstructed], tables.targets["Jet"], JET_CONDITIONS),
+        "jets": (left, told, states.flow_targets, (*JET_CONDITIONS, *states.features)),
         "muons": (muons.targets, muons.conditions[muons.reconstructed], tables.targets["Muon"], MUON_CONDITIONS),
         "fake-features": (fakes.targets, per_fake, tables.targets["fakes"], FAKE_CONDITIONS),
     }
@@ -45,6 +50,7 @@ def write_untrained(tables, directory):
     }
     for part, arguments in classifiers.items():
         constant(*arguments).save(directory / part, {})
+    constant(found, JET_CONDITIONS, state).save(directory / "jet-states", metadata(states))
     charge = ChargeFlip.measure(muons.conditions[muons.reconstructed, 2], muons.flipped)
     provides = [f.branch for group in tables.targets.values() for f in group]
     write_manifest(directory, charge, provides, {"note": "untrained"})

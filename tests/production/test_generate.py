@@ -65,6 +65,21 @@ def test_top_quarks_decay_through_w_bosons_that_are_in_the_collection(ttbar: Gen
     assert (parts["genPartIdxMother"] < parts.counts[parts.event]).all()
 
 
+def test_photons_are_kept_above_10_gev_and_where_nothing_has_decayed_to_them(ttbar: Generated, vbf: Generated) -> None:
+    """As in NanoAOD; muons of a Higgs boson radiate many soft ones."""
+    for generated in (ttbar, vbf):
+        parts, visible = generated.gen_parts, generated.visible
+        photons = parts.select(parts["pdgId"] == 22)
+        prompt, hard = bit(photons, "isPrompt"), photons["pt"] > 10
+        assert (prompt | hard).all()
+        assert (photons["status"] == 1).all()
+        assert hard.sum() == ((visible["pdgId"] == 22) & (visible["pt"] > 10)).sum()
+        assert (prompt & ~hard).sum() > 0
+        mother = np.abs(parts["pdgId"])[parts.starts[photons.event] + photons["genPartIdxMother"]]
+        assert (np.isin(mother, (111, 221)) & prompt).sum() == 0
+        assert (mother[prompt & (photons["genPartIdxMother"] >= 0)] < 100).all()
+
+
 def test_gen_jets_hold_all_visible_momentum_of_their_neighbourhood(ttbar: Generated, ttbar_jets: Ragged) -> None:
     """The scalar pt within 0.4 of an isolated hard jet is its pt, to a few percent."""
     hard = ttbar_jets.select(ttbar_jets["pt"] > 60)

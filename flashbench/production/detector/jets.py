@@ -93,6 +93,7 @@ def fractions(jets: Jets, candidates: Ragged) -> dict[str, Array]:
     n = jets.table.rows
 
     def share(*kinds: int) -> FloatArray:
+        """Fraction of each jet's energy in candidates of these kinds."""
         chosen = np.isin(kind, kinds)
         energy = candidates["pt"] * np.cosh(candidates["eta"])
         total = np.bincount(jets.jet, energy[jets.constituent], n)

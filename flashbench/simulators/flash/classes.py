@@ -15,7 +15,7 @@ import numpy as np
 
 from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.simulators.flash.flow import in_blocks
-from flashbench.simulators.flash.transforms import Float32Array, RankGaussian, Tensors, within_reach
+from flashbench.simulators.flash.transforms import BoolArray, Float32Array, RankGaussian, Tensors, within_reach
 
 FEWEST_ROWS: Final = 1000
 """Training rows of a class with a transform of its own."""
@@ -81,6 +81,7 @@ class ByClass:
         latent: Float32Array,
         values: FloatArray,
         labels: tuple[FloatArray, FloatArray] | None = None,
+        settled: tuple[BoolArray, BoolArray] | None = None,
     ) -> ByClass:
         """Each transform calibrated on the rows of its class, see `RankGaussian.calibrated`.
 
@@ -88,16 +89,18 @@ class ByClass:
             drawn: latents from the flow, shape (rows, targets).
             latent, values: of the training sample, shape (training rows, targets).
             labels: classes of the drawn and of the training rows; None where there are none.
+            settled: what was decided before, of the drawn and of the training rows.
         """
-        whole = self.whole.calibrated(drawn, latent, values)
+        whole = self.whole.calibrated(drawn, latent, values, settled)
         if labels is None:
             return ByClass(whole, trend=self.trend)
         of_drawn, of_training = labels
         names, counts = np.unique(of_training, return_counts=True)
         parts = {}
         for name in names[counts >= FEWEST_ROWS]:
-            rows = of_training == name
-            parts[float(name)] = self.whole.calibrated(drawn[of_drawn == name], latent[rows], values[rows])
+            rows, made = of_training == name, of_drawn == name
+            known = None if settled is None else (settled[0][made], settled[1][rows])
+            parts[float(name)] = self.whole.calibrated(drawn[made], latent[rows], values[rows], known)
         return ByClass(whole, parts, self.trend)
 
     def with_trend(self, inputs: Float32Array, missed: Float32Array) -> ByClass:

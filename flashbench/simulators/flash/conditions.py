@@ -79,10 +79,11 @@ def jet_conditions(jets: Flat, muons: Flat, events: ak.Array) -> Columns:
     Returns:
         Kinematics, flavours, and ΔR, pt, Δη, Δφ of the closest and second-closest muon within ΔR 0.4; an absent muon
         stands at 0.5, 0, 0.5, 0.5. Beyond the 14 of the prototype: `gen_width`, mass over pt; `content`, what the jet
-        is; `gen_hadronic`, its pt without leptons; `prompt_pt`, that of muons of the hard process within it; code and
-        pt of the hard process's `quark` and of the heavy `hadron` within ΔR 0.4; ΔR, pt and b flavour of the closest
-        other GenJet within 1 (1, 0, 0 if there is none), which takes of its area; `beside_ht`, the hadronic pt within
-        |Δη| of 1, with which the subtracted density grows; the event's `activity` and pile-up collisions.
+        is; `gen_hadronic`, its pt without leptons and what they radiate; `prompt_pt`, that of muons of the hard process
+        within it, `photon_pt` of photons; code and pt of the hard process's `quark` and of the heavy `hadron` within ΔR
+        0.4; ΔR, pt and b flavour of the closest other GenJet within 1 (1, 0, 0 if there is none), which takes of its
+        area; `beside_ht`, the hadronic pt within |Δη| of 1, with which the subtracted density grows; the event's
+        `activity` and pile-up collisions.
     """
     columns: Columns = {}
     near_muons = pairs(jets, muons, _NEAR)
@@ -93,8 +94,8 @@ def jet_conditions(jets: Flat, muons: Flat, events: ak.Array) -> Columns:
     columns |= {f"gen_{name}": jets[name].astype(np.float64) for name in ("eta", "mass", "phi", "pt")}
     columns["gen_width"] = columns["gen_mass"] / np.maximum(columns["gen_pt"], _LEAST_PT)
     inside = within_jets(jets, gen_particles(events), _NEAR)
-    columns["gen_hadronic"] = np.maximum(jets["pt"] - of_muons - inside.electrons, 0.0)
-    columns["prompt_pt"] = inside.prompt_muons
+    columns["gen_hadronic"] = np.maximum(jets["pt"] - of_muons - inside.electrons - inside.prompt_photons, 0.0)
+    columns["prompt_pt"], columns["photon_pt"] = inside.prompt_muons, inside.photons
     columns["content"] = _contents(jets, of_muons, inside)
     columns["parton_flavour"] = np.abs(jets["partonFlavour"]).astype(np.float64)
     columns["hadron_flavour"] = jets["hadronFlavour"].astype(np.float64)
@@ -197,16 +198,16 @@ def stack(columns: Columns, features: tuple[Feature, ...]) -> FloatArray:
 def _contents(jets: Flat, of_muons: FloatArray, inside: Contents) -> FloatArray:
     """What each GenJet is, shape (jets,).
 
-    13 or 11 if muons or electrons of the hard process carry half of its pt, else its hadron flavour 5 or 4, else 1 a
-    light quark, 21 a gluon, 15 a tau within it, 1 too where no parton is named but a quark of the hard process has half
-    of its pt, 13 or 11 if it is any other muon or electron; 0 if nothing is known, as of a photon.
+    13, 11 or 22 if muons or electrons of the hard process or photons of no hadron carry half of its pt, else its hadron
+    flavour 5 or 4, else 1 a light quark, 21 a gluon, 15 a tau within it, 1 too where no parton is named but a quark of
+    the hard process has half of its pt, 13 or 11 if it is any other muon or electron; 0 if nothing is known.
     """
     parton, hadron = np.abs(jets["partonFlavour"]), jets["hadronFlavour"].astype(np.int64)
     half, light = jets["pt"] / 2, (parton >= 1) & (parton <= 5)
-    leptonic = [inside.prompt_muons >= half, inside.prompt_electrons >= half]
+    leptonic = [inside.prompt_muons >= half, inside.prompt_electrons >= half, inside.prompt_photons >= half]
     partonic = [hadron >= 4, light, parton == 21, inside.taus > 0, inside.quark_pt >= half]
     known = [*leptonic, *partonic, of_muons >= half, inside.electrons >= half]
-    return np.select(known, [13, 11, hadron, 1, 21, 15, 1, 13, 11], 0).astype(np.float64)
+    return np.select(known, [13, 11, 22, hadron, 1, 21, 15, 1, 13, 11], 0).astype(np.float64)
 
 
 def _origins(muons: Flat, otherwise: NDArray[Any]) -> FloatArray:

@@ -1,6 +1,6 @@
 """What FlashSim is told of an object and what it predicts, as declared tables.
 
-What to use when: `JET_CONDITIONS` (14 of the prototype and 15) and `MUON_CONDITIONS` (30 and 6) for the generator-side
+What to use when: `JET_CONDITIONS` (14 of the prototype and 17) and `MUON_CONDITIONS` (30 and 6) for the generator-side
 inputs, `JET_TARGETS` (17) and `MUON_TARGETS` (22) for the reconstructed quantities, `targets_for` to keep the targets
 that a file holds. A column by itself is in `feature`, the Gaussianising transform that is learned from data in
 `transforms`.
@@ -20,7 +20,7 @@ import numpy as np
 from flashbench.errors import UnknownNameError
 from flashbench.simulators.flash.feature import Feature, Kind, Relation, Scale
 
-FEATURE_VERSION: Final = 6  # raised whenever a table below changes; stored with every set of weights
+FEATURE_VERSION: Final = 7  # raised whenever a table below changes; stored with every set of weights
 
 
 def _momentum(name: str, *thresholds: float) -> Feature:
@@ -39,7 +39,7 @@ def _neighbour(prefix: str) -> tuple[Feature, ...]:
 
 PARTON_FLAVOURS: Final = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 21.0)  # |PDG code|; anything else is 0
 HADRON_FLAVOURS: Final = (0.0, 4.0, 5.0)
-JET_CONTENTS: Final = (0.0, 1.0, 4.0, 5.0, 11.0, 13.0, 15.0, 21.0)  # unknown, light quark, c, b, e, μ, τ, gluon
+JET_CONTENTS: Final = (0.0, 1.0, 4.0, 5.0, 11.0, 13.0, 15.0, 21.0, 22.0)  # unknown, light quark, c, b, e, μ, τ, g, γ
 QUARKS: Final = (1.0, 2.0, 3.0, 4.0, 5.0)  # |PDG code|
 HEAVY_HADRONS: Final = (411.0, 421.0, 431.0, 4122.0, 511.0, 521.0, 531.0, 5122.0)  # that decay weakly
 MUON_ORIGINS: Final = (0.0, 1.0, 15.0)  # a hadron, the hard process, a tau
@@ -72,7 +72,8 @@ JET_CONDITIONS: Final = (
     _momentum("gen_pt", JET_LEAST),
     _momentum("gen_hadronic"),
     _momentum("prompt_pt"),  # of muons from the hard process: beside a quark, not of its jet
-    Feature("content", Kind.CATEGORY, 0.0, 21.0, JET_CONTENTS, scale=Scale.ONE_HOT, classes=True),
+    _momentum("photon_pt"),  # of all that NanoAOD stores: no tracks
+    Feature("content", Kind.CATEGORY, 0.0, 22.0, JET_CONTENTS, scale=Scale.ONE_HOT, classes=True),
     Feature("parton_flavour", Kind.CATEGORY, 0.0, 21.0, PARTON_FLAVOURS, scale=Scale.ONE_HOT),
     Feature("hadron_flavour", Kind.CATEGORY, 0.0, 5.0, HADRON_FLAVOURS, scale=Scale.ONE_HOT),
     Feature("quark", Kind.CATEGORY, 0.0, 5.0, (0.0, *QUARKS), scale=Scale.ONE_HOT),  # of the hard process

@@ -17,6 +17,7 @@ from flashbench.simulators.flash import weights
 from flashbench.simulators.flash.classes import ByClass
 from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.simulators.flash.flow import BLOCK, FastFlow, FlowConfig, build, in_blocks
+from flashbench.simulators.flash.states import StateChooser, settled
 from flashbench.simulators.flash.transforms import Float32Array, Standardise
 
 BoolArray = NDArray[np.bool_]
@@ -32,7 +33,10 @@ class FlowModel:
         targets, conditions: features of the columns that go out and come in.
         config: shape of the flow.
         backend: "compiled" or "eager" sampling.
+        chooser: of what is decided before; None where nothing is.
     """
+
+    chooser: StateChooser | None = None
 
     def __init__(
         self, config: FlowConfig, flow: Any, standardise: Standardise, rank: ByClass, compile: bool = False
@@ -43,12 +47,13 @@ class FlowModel:
     @property
     def targets(self) -> tuple[Feature, ...]:
         """Features of the generated columns."""
-        return self.rank.whole.features
+        return self.rank.whole.features if self.chooser is None else self.chooser.states.targets
 
     @property
     def conditions(self) -> tuple[Feature, ...]:
         """Features of the condition columns."""
-        return self.standardise.features
+        features = self.standardise.features
+        return features if self.chooser is None else self.chooser.classifier.inputs.features
 
     @property
     def backend(self) -> str:
@@ -75,9 +80,15 @@ class FlowModel:
         if conditions.ndim != 2 or conditions.shape[1] != len(self.conditions):
             problem = f"shape {conditions.shape} does not fit {len(self.conditions)} conditions"
             raise SchemaError("FlowModel.generate", "conditions", problem)
-        noise = np.empty((-(-rows // BLOCK) * BLOCK, len(self.targets)), np.float32)
+        flow_targets = len(self.rank.whole.features)
+        noise = np.empty((-(-rows // BLOCK) * BLOCK, flow_targets + (self.chooser is not None)), np.float32)
         rng.standard_normal(dtype=np.float32, out=noise)
-        return self.values(self._latents(noise[:rows], conditions, threads), conditions, threads)
+        drawn = noise[:rows, :flow_targets]
+        if self.chooser is None:
+            return self.values(self._latents(drawn, conditions, threads), conditions, threads)
+        state = self.chooser.choose(conditions, noise[:rows, -1])
+        known = np.column_stack([conditions, self.chooser.states.flags[state]])
+        return self.chooser.states.merged(self.values(self._latents(drawn, known, threads), known, threads), state)
 
     def generate_stored(
         self, conditions: FloatArray, rng: np.random.Generator, threads: int = 1
@@ -132,7 +143,9 @@ class FlowModel:
         of_drawn, of_training = self._labels(drawn[1]), self._labels(latent[1])
         labels = None if of_drawn is None or of_training is None else (of_drawn, of_training)
         model = copy(self)
-        model.rank = self.rank.calibrated(drawn[0], latent[0], values, labels)
+        features = self.standardise.features, self.rank.whole.features
+        known = (settled(drawn[1], *features), settled(latent[1], *features))
+        model.rank = self.rank.calibrated(drawn[0], latent[0], values, labels, known)
         return model
 
     def _labels(self, conditions: FloatArray) -> FloatArray | None:
@@ -180,18 +193,24 @@ class FlowModel:
 
     def outside(self, conditions: FloatArray) -> dict[str, int]:
         """Rows of each condition beyond its training range, where there are any."""
-        return self.standardise.outside(conditions)
+        seen = self.standardise if self.chooser is None else self.chooser.classifier.inputs
+        return seen.outside(conditions)
 
     def save(self, directory: Path, metadata: Mapping[str, Any]) -> str:
         """Write the weights; returns their SHA-256. `metadata` is the caller's: recipe, seed, training manifest."""
         tensors = {_FLOW + name: tensor.numpy() for name, tensor in self.flow.state_dict().items()}
-        names = {"targets": _names(self.targets), "conditions": _names(self.conditions)}
+        names = {"targets": _names(self.rank.whole.features), "conditions": _names(self.standardise.features)}
         tensors |= self.rank.tensors() | self.standardise.tensors()
         return weights.save(directory, tensors, {"flow": asdict(self.config), **names, "training": dict(metadata)})
 
     @classmethod
     def load(
-        cls, directory: Path, targets: Sequence[Feature], conditions: Sequence[Feature], compile: bool = False
+        cls,
+        directory: Path,
+        targets: Sequence[Feature],
+        conditions: Sequence[Feature],
+        compile: bool = False,
+        chooser: StateChooser | None = None,
     ) -> FlowModel:
         """A model that `save` wrote.
 
@@ -200,6 +219,7 @@ class FlowModel:
             targets: features to choose from; those that the weights were trained on are taken, by name.
             conditions: likewise.
             compile: see `FastFlow`.
+            chooser: of what was decided before, whose flags are conditions of the flow.
 
         Raises:
             InputError: a file is missing or unreadable.
@@ -211,8 +231,11 @@ class FlowModel:
         state = {name.removeprefix(_FLOW): a for name, a in tensors.items() if name.startswith(_FLOW)}
         flow.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
         rank = ByClass.from_tensors(tensors, features_named(targets, metadata["targets"], directory))
-        standardise = Standardise.from_tensors(tensors, features_named(conditions, metadata["conditions"], directory))
-        return cls(config, flow, standardise, rank, compile)
+        known = (*conditions, *(chooser.states.features if chooser else ()))
+        standardise = Standardise.from_tensors(tensors, features_named(known, metadata["conditions"], directory))
+        model = cls(config, flow, standardise, rank, compile)
+        model.chooser = chooser
+        return model
 
 
 def _names(features: Sequence[Feature]) -> list[str]:

@@ -3,6 +3,7 @@
     weights/
     ├── manifest.json           recipe, seed, hashes, versions, charge flips, checks of the training
     ├── jets/, muons/           flows of the reconstructed quantities
+    ├── jet-states/             what is decided of a jet before its flow is asked
     ├── jet-efficiency/, muon-efficiency/
     └── fake-number/, fake-features/
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 MANIFEST: Final = "manifest.json"
 LIBRARIES: Final = ("torch", "normflows", "safetensors")
-PARTS: Final = ("jets", "muons", "jet-efficiency", "muon-efficiency", "fake-number", "fake-features")
+PARTS: Final = ("jets", "muons", "jet-states", "jet-efficiency", "muon-efficiency", "fake-number", "fake-features")
 _TRAIN: Final = "train: flashbench train flash --process ttbar"
 
 
@@ -72,14 +73,16 @@ class Networks:
         """
         from flashbench.simulators.flash.efficiency import ChargeFlip, Classifier
         from flashbench.simulators.flash.model import FlowModel
+        from flashbench.simulators.flash.states import StateChooser
 
         manifest = read_manifest(directory)
         for part in PARTS:
             if manifest["networks"].get(part) != digest(directory / part):
                 problem = f"'{part}' has another hash than manifest.json names: it is of another training"
                 raise PluginError(str(directory), problem, f"restore the folder, or {_TRAIN}")
+        chooser = StateChooser.load(directory / "jet-states", JET_TARGETS, JET_CONDITIONS)
         return cls(
-            FlowModel.load(directory / "jets", JET_TARGETS, JET_CONDITIONS, compile),
+            FlowModel.load(directory / "jets", JET_TARGETS, JET_CONDITIONS, compile, chooser),
             FlowModel.load(directory / "muons", MUON_TARGETS, MUON_CONDITIONS, compile),
             Classifier.load(directory / "jet-efficiency", JET_CONDITIONS),
             Classifier.load(directory / "muon-efficiency", MUON_CONDITIONS),

@@ -1,7 +1,7 @@
 """GenPart of a block, and what of it lies within each generator jet.
 
-What to use when: `gen_particles` to leave awkward, `within_jets` for the leptons, the quark of the hard process and the
-heavy hadron of each GenJet.
+What to use when: `gen_particles` to leave awkward, `within_jets` for the leptons and photons, the quark of the hard
+process and the heavy hadron of each GenJet.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from flashbench.simulators.flash.pairs import BoolArray, Flat, Pairs, carried, f
 from flashbench.simulators.gen import LAST_COPY
 
 OUTGOING: Final = 23  # GenPart_status of what leaves the hard process
-_ELECTRON, _MUON, _TAU = 11, 13, 15
+_ELECTRON, _MUON, _TAU, _PHOTON = 11, 13, 15, 22
 _PROMPT: Final = sum(1 << STATUS_FLAGS.index(name) for name in ("isPrompt", "isPromptTauDecayProduct"))
 
 
@@ -30,6 +30,7 @@ class Contents:
     Attributes:
         electrons, taus: scalar sum of pt of stable electrons, and of taus before their decay.
         prompt_electrons, prompt_muons: the same of stable leptons of the hard process, or of its taus.
+        photons, prompt_photons: the same of photons, all that the file stores and those that no hadron decayed to.
         quark, quark_pt: |PDG code| 1–5 and pt of the hardest quark that leaves the hard process.
         hadron, hadron_pt: |PDG code| and pt of the hardest weakly decaying c or b hadron.
     """
@@ -38,6 +39,8 @@ class Contents:
     taus: FloatArray
     prompt_electrons: FloatArray
     prompt_muons: FloatArray
+    photons: FloatArray
+    prompt_photons: FloatArray
     quark: FloatArray
     quark_pt: FloatArray
     hadron: FloatArray
@@ -74,11 +77,11 @@ def within_jets(jets: Flat, particles: Flat, radius: float) -> Contents:
         radius: largest ΔR.
     """
     code, last = np.abs(particles["pdgId"]), (particles["statusFlags"] & LAST_COPY) != 0
-    stable = ((code == _ELECTRON) | (code == _MUON)) & (particles["status"] == 1)
-    lepton = last & (stable | (code == _TAU))
+    stable = np.isin(code, (_ELECTRON, _MUON, _PHOTON)) & (particles["status"] == 1)
+    light = last & (stable | (code == _TAU))
     quark = np.isin(code, QUARKS) & (particles["status"] == OUTGOING)
     hadron = last & np.isin(code, HEAVY_HADRONS)
-    chosen = lepton | quark | hadron
+    chosen = light | quark | hadron
     found = particles.select(chosen)
     near = pairs(jets, found, radius)
     code, prompt = code[chosen], (found["statusFlags"] & _PROMPT) != 0
@@ -95,6 +98,8 @@ def within_jets(jets: Flat, particles: Flat, radius: float) -> Contents:
         return carried(near.take(which), found["pt"], len(jets))
 
     of, of_prompt = code[near.right], prompt[near.right]
-    electron, muon = of == _ELECTRON, of == _MUON
-    leptons = total(electron), total(of == _TAU), total(electron & of_prompt), total(muon & of_prompt)
-    return Contents(*leptons, *top(near.take(np.isin(of, QUARKS))), *top(near.take(np.isin(of, HEAVY_HADRONS))))
+    electron, photon = of == _ELECTRON, of == _PHOTON
+    leptons = total(electron), total(of == _TAU), total(electron & of_prompt), total((of == _MUON) & of_prompt)
+    photons = total(photon), total(photon & of_prompt)
+    quarks, hadrons = near.take(np.isin(of, QUARKS)), near.take(np.isin(of, HEAVY_HADRONS))
+    return Contents(*leptons, *photons, *top(quarks), *top(hadrons))

@@ -11,6 +11,8 @@ References:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import torch
@@ -128,15 +130,14 @@ class _Bin(NamedTuple):
 
 def _bin(layer: Layer, raw: Tensor, value: Tensor, by_height: bool) -> _Bin:
     """The bin of each value, which lies on the data's or, `by_height`, the noise's axis."""
+    if torch.compiler.is_compiling():
+        return _bin_one_by_one(layer, raw, value, by_height)
     bins = layer.bins
     share, least = (1 - _LEAST * bins) * 2 * layer.bound, _LEAST * 2 * layer.bound
     width = raw[:bins].softmax(0) * share + least
     height = raw[bins : 2 * bins].softmax(0) * share + least
     along = (height if by_height else width).detach()
-    if torch.compiler.is_compiling():
-        ends = along.cumsum(0) - layer.bound  # fuses with what follows
-    else:
-        ends = (layer.running @ along.flatten(1)).view_as(along) - layer.bound  # faster where it stands alone
+    ends = (layer.running @ along.flatten(1)).view_as(along) - layer.bound  # torch.cumsum is slower
     passed = (value >= ends[:-1]).to(value.dtype)
     index = passed.sum(0, keepdim=True).long()
     derivative = functional.pad(raw[2 * bins :], (0, 0, 0, 0, 1, 1), value=_UNIT_SLOPE)
@@ -148,6 +149,32 @@ def _bin(layer: Layer, raw: Tensor, value: Tensor, by_height: bool) -> _Bin:
         functional.softplus(derivative.gather(0, index)[0]) + _LEAST,
         functional.softplus(derivative.gather(0, index + 1)[0]) + _LEAST,
     )
+
+
+def _bin_one_by_one(layer: Layer, raw: Tensor, value: Tensor, by_height: bool) -> _Bin:
+    """The same, one bin after the other: no reduction and no gather, so that a compiler makes one loop of it."""
+    bins, bound = layer.bins, layer.bound
+    width, height = (_shares(layer, rows) for rows in (raw[:bins].unbind(), raw[bins : 2 * bins].unbind()))
+    inner = raw[2 * bins :].unbind()
+    edge = torch.full_like(value, _UNIT_SLOPE)
+    starts, stops = (edge, *inner), (*inner, edge)
+    x = y = torch.full_like(value, -bound)
+    chosen = _Bin(x, y, width[0], height[0], starts[0], stops[0])
+    for k in range(1, bins):
+        x, y = x + width[k - 1], y + height[k - 1]
+        further = value >= (y if by_height else x)
+        following = _Bin(x, y, width[k], height[k], starts[k], stops[k])
+        chosen = _Bin(*(torch.where(further, b, a) for a, b in zip(chosen, following, strict=True)))
+    start, stop = (functional.softplus(slope) + _LEAST for slope in (chosen.start, chosen.stop))
+    return chosen._replace(start=start, stop=stop)
+
+
+def _shares(layer: Layer, rows: Sequence[Tensor]) -> list[Tensor]:
+    """Softmax over the rows as widths of bins that fill the spline's range."""
+    top = reduce(torch.maximum, rows)
+    parts = [(row - top).exp() for row in rows]
+    factor = (1 - _LEAST * layer.bins) * 2 * layer.bound / reduce(torch.add, parts)
+    return [part * factor + _LEAST * 2 * layer.bound for part in parts]
 
 
 def _rational_quadratic(layer: Layer, value: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:

@@ -23,6 +23,7 @@ from flashbench.simulators.flash.feature import Feature, FloatArray, Scale
 from flashbench.simulators.flash.implied import Implication, apply, find
 from flashbench.simulators.flash.quantiles import FEWEST_MOVING, Quantiles, quantiles
 
+BoolArray = NDArray[np.bool_]
 Tensors = dict[str, NDArray[Any]]
 Float32Array = NDArray[np.float32]
 
@@ -71,7 +72,13 @@ class RankGaussian:
         tables = [quantiles(allowed[:, j], feature) for j, feature in enumerate(features)]
         return cls(tables, features, find(allowed))
 
-    def calibrated(self, drawn: Float32Array, latent: Float32Array, values: FloatArray) -> RankGaussian:
+    def calibrated(
+        self,
+        drawn: Float32Array,
+        latent: Float32Array,
+        values: FloatArray,
+        settled: tuple[BoolArray, BoolArray] | None = None,
+    ) -> RankGaussian:
         """The same tables moved so that draws of an imperfect flow have exactly the distributions of its training.
 
         The median of the training must stand where the median of the draws is, and so for every other quantile. A
@@ -81,12 +88,17 @@ class RankGaussian:
         Args:
             drawn: latents from the flow for the conditions of the training sample, shape (rows, targets).
             latent, values: of the training sample, shape (training rows, targets); `latent` from `forward`.
+            settled: what was decided before (`states`), of draws and training; these entries tell nothing.
         """
         if min(len(latent), len(drawn)) < FEWEST_MOVING:
             return self
         rules = [rule for rule in self.rules if (values[:, rule.cause] != rule.when).sum() >= FEWEST_MOVING]
         effects = [rule.effect for rule in rules]
-        tables = [t if j in effects else t.moved(latent[:, j], drawn[:, j]) for j, t in enumerate(self.tables)]
+        pairs = [(latent[:, j], drawn[:, j]) for j in range(len(self.tables))]
+        if settled is not None:
+            of_drawn, of_latent = settled
+            pairs = [(b[~of_latent[:, j]], a[~of_drawn[:, j]]) for j, (b, a) in enumerate(pairs)]
+        tables = [t if j in effects else t.moved(*pairs[j]) for j, t in enumerate(self.tables)]
         for rule in rules:  # each after what it follows from
             made = RankGaussian(tables, self.features, rules).inverse(drawn)
             open_before, open_now = values[:, rule.cause] != rule.when, made[:, rule.cause] != rule.when
