@@ -38,10 +38,16 @@ class FlowModel:
 
     chooser: StateChooser | None = None
 
-    def __init__(
-        self, config: FlowConfig, flow: Any, standardise: Standardise, rank: ByClass, compile: bool = False
+    def __init__(  # noqa: PLR0917 - what it consists of
+        self,
+        config: FlowConfig,
+        flow: Any,
+        standardise: Standardise,
+        rank: ByClass,
+        compile: bool = False,
+        chooser: StateChooser | None = None,
     ) -> None:
-        self.config, self.flow, self.standardise, self.rank = config, flow, standardise, rank
+        self.config, self.flow, self.standardise, self.rank, self.chooser = config, flow, standardise, rank, chooser
         self._fast = FastFlow(flow, compile=compile)
 
     @property
@@ -233,9 +239,7 @@ class FlowModel:
         rank = ByClass.from_tensors(tensors, features_named(targets, metadata["targets"], directory))
         known = (*conditions, *(chooser.states.features if chooser else ()))
         standardise = Standardise.from_tensors(tensors, features_named(known, metadata["conditions"], directory))
-        model = cls(config, flow, standardise, rank, compile)
-        model.chooser = chooser
-        return model
+        return cls(config, flow, standardise, rank, compile, chooser)
 
 
 def _names(features: Sequence[Feature]) -> list[str]:

@@ -26,7 +26,10 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
 SPIKE_SHARE: Final = 1 / 50
-"""A value that so many rows have is decided first."""
+"""A value that so many rows have is decided first …"""
+
+SPIKE_ROWS: Final = 20
+"""… if it is so many rows at least."""
 
 _TABLE: Final = "states"
 
@@ -93,11 +96,18 @@ class States:
 def find_states(values: FloatArray, targets: Sequence[Feature]) -> tuple[States, IntArray]:
     """The states of a training sample, and that of each row.
 
-    Decided are flags and discrete targets, and of others but integers each value that a row in fifty has.
+    Decided are flags and discrete targets, and of others but integers each value of a row in fifty, and of 20 at least.
 
     Args:
         values: shape (rows, targets).
         targets: one a column.
+
+    Example:
+        >>> tag = Feature("tag", low=0.0, high=1.0, special=(-1.0,))
+        >>> column = np.append(np.full(30, -1.0), np.linspace(0.1, 0.9, 70))
+        >>> states, state = find_states(column[:, None], [tag])
+        >>> states.table.ravel().tolist(), [feature.name for feature in states.features]
+        ([-1.0, nan], ['tag=-1'])
     """
     spikes = [_spikes(values[:, j], feature) for j, feature in enumerate(targets)]
     codes = [_codes(values[:, j], found) for j, found in enumerate(spikes)]
@@ -164,7 +174,7 @@ def _spikes(column: FloatArray, feature: Feature) -> FloatArray:
     value, count = np.unique(column, return_counts=True)
     if feature.kind is Kind.INTEGER:
         return value[:0]
-    return value if feature.is_discrete else value[count >= SPIKE_SHARE * len(column)]
+    return value if feature.is_discrete else value[count >= max(SPIKE_ROWS, SPIKE_SHARE * len(column))]
 
 
 def _codes(column: FloatArray, spikes: FloatArray) -> NDArray[np.intp]:
