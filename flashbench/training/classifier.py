@@ -17,7 +17,8 @@ from torch import Tensor
 
 from flashbench.simulators.flash.efficiency import Classifier
 from flashbench.simulators.flash.feature import Feature, FloatArray
-from flashbench.simulators.flash.transforms import Float32Array, Standardise
+from flashbench.simulators.flash.standardise import Standardise
+from flashbench.simulators.flash.transforms import Float32Array
 from flashbench.training.loop import TOTAL, History, LoopConfig, Progress, fit
 
 IntArray = NDArray[np.int64]

@@ -16,7 +16,8 @@ from flashbench.simulators.flash.classes import ByClass
 from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.simulators.flash.flow import FlowConfig, build, log_prob
 from flashbench.simulators.flash.model import REDRAWS, FlowModel
-from flashbench.simulators.flash.transforms import Float32Array, RankGaussian, Standardise
+from flashbench.simulators.flash.standardise import Standardise
+from flashbench.simulators.flash.transforms import Float32Array, RankGaussian
 from flashbench.training.loop import TOTAL, LoopConfig, Progress, fit
 
 _VALIDATION_SHARE = 0.05

@@ -6,7 +6,7 @@ import pytest
 from flashbench.errors import PluginError
 from flashbench.simulators.flash.efficiency import ChargeFlip, Classifier
 from flashbench.simulators.flash.feature import Feature
-from flashbench.simulators.flash.transforms import Standardise
+from flashbench.simulators.flash.standardise import Standardise
 
 CONDITIONS = (Feature("gen_eta"), Feature("gen_pt"))
 

@@ -12,8 +12,8 @@ from flashbench.simulators.flash.efficiency import Classifier
 from flashbench.simulators.flash.feature import Feature, Kind
 from flashbench.simulators.flash.flow import BLOCK, FlowConfig, build
 from flashbench.simulators.flash.model import FlowModel
+from flashbench.simulators.flash.standardise import Standardise
 from flashbench.simulators.flash.states import StateChooser, find_states, metadata, settled
-from flashbench.simulators.flash.transforms import Standardise
 from flashbench.training.flow import calibrate, prepare
 
 CONDITIONS = (Feature("eta"), Feature("ht"))

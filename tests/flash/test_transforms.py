@@ -14,7 +14,8 @@ from scipy.stats import kstest
 from flashbench.errors import SchemaError, SimulationError
 from flashbench.simulators.flash.feature import Feature, Scale
 from flashbench.simulators.flash.features import JET_CONDITIONS, JET_TARGETS, MUON_CONDITIONS, MUON_TARGETS
-from flashbench.simulators.flash.transforms import RankGaussian, Standardise
+from flashbench.simulators.flash.standardise import Standardise
+from flashbench.simulators.flash.transforms import RankGaussian
 
 TABLES = {"jets": JET_TARGETS, "muons": MUON_TARGETS}
 

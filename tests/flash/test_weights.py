@@ -14,7 +14,8 @@ from flashbench.simulators.flash.classes import ByClass
 from flashbench.simulators.flash.features import JET_CONDITIONS, JET_TARGETS
 from flashbench.simulators.flash.flow import BLOCK, FlowConfig, build
 from flashbench.simulators.flash.model import FlowModel
-from flashbench.simulators.flash.transforms import RankGaussian, Standardise
+from flashbench.simulators.flash.standardise import Standardise
+from flashbench.simulators.flash.transforms import RankGaussian
 
 from .test_transforms import conditions, sample
 

@@ -9,8 +9,9 @@ from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS
 from flashbench.simulators.flash.flow import FlowConfig, build
 from flashbench.simulators.flash.model import FlowModel
 from flashbench.simulators.flash.networks import write_manifest
+from flashbench.simulators.flash.standardise import Standardise
 from flashbench.simulators.flash.states import find_states, metadata
-from flashbench.simulators.flash.transforms import RankGaussian, Standardise
+from flashbench.simulators.flash.transforms import RankGaussian
 
 
 def flow(targets, conditions, target_features, condition_features):

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from flashbench.errors import PluginError
 from flashbench.simulators.flash import weights
 from flashbench.simulators.flash.feature import Feature, FloatArray
-from flashbench.simulators.flash.transforms import Float32Array, Standardise
+from flashbench.simulators.flash.standardise import Standardise
+from flashbench.simulators.flash.transforms import Float32Array
 
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]

@@ -39,7 +39,7 @@ class Relation(StrEnum):
 
 
 class Scale(StrEnum):
-    """How a condition is shown to a network (`transforms.Standardise`)."""
+    """How a condition is shown to a network (`standardise.Standardise`)."""
 
     LINEAR = "linear"
     LOG = "log"  # ln(1 + x / unit), for momenta and masses; and edge / x for every edge, where NanoAOD's thresholds cut

@@ -17,8 +17,9 @@ from flashbench.simulators.flash import weights
 from flashbench.simulators.flash.classes import ByClass
 from flashbench.simulators.flash.feature import Feature, FloatArray
 from flashbench.simulators.flash.flow import BLOCK, FastFlow, FlowConfig, build, in_blocks
+from flashbench.simulators.flash.standardise import Standardise
 from flashbench.simulators.flash.states import StateChooser, settled
-from flashbench.simulators.flash.transforms import Float32Array, Standardise
+from flashbench.simulators.flash.transforms import Float32Array
 
 BoolArray = NDArray[np.bool_]
 

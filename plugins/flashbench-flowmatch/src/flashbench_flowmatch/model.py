@@ -17,7 +17,7 @@ from flashbench.simulators.flash.classes import ByClass
 from flashbench.simulators.flash.feature import Feature
 from flashbench.simulators.flash.flow import BLOCK, one_core
 from flashbench.simulators.flash.model import FlowModel, features_named
-from flashbench.simulators.flash.transforms import Standardise
+from flashbench.simulators.flash.standardise import Standardise
 from flashbench_flowmatch.velocity import Velocity, VelocityConfig, integrate
 
 STEPS: Final = 4
