@@ -140,6 +140,17 @@ def test_a_row_does_not_depend_on_how_many_are_asked_for_nor_on_threads_nor_on_t
         FlowModel.load(tmp_path / "flow", TARGETS, CONDITIONS)
 
 
+def test_where_all_objects_are_alike_there_is_one_state():
+    """A classifier has two outcomes at least; the second is none."""
+    states, state = find_states(np.random.default_rng(15).normal(size=(100, 1)), TARGETS[:1])
+    inputs = Standardise.fit(np.random.default_rng(16).normal(size=(100, 2)), CONDITIONS)
+    even = Classifier(inputs, ((np.zeros((2, 2), np.float32), np.zeros(2, np.float32)),))
+    chosen = StateChooser(states, even).choose(np.zeros((500, 2)), np.random.default_rng(17).standard_normal(500))
+    assert len(states.table) == 1
+    assert not state.any()
+    assert not chosen.any()
+
+
 def test_settled_entries_do_not_move_a_calibration():
     """Draws of a settled entry are far off: the transform of the open ones stays where it is."""
     rng = np.random.default_rng(14)

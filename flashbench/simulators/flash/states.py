@@ -132,7 +132,8 @@ class StateChooser:
 
     def choose(self, conditions: FloatArray, noise: NDArray[np.floating[Any]]) -> IntArray:
         """One state a row, shape (rows,), as `noise`, which is standard normal, has it."""
-        return self.classifier.outcome(conditions, ndtr(noise.astype(np.float64)))
+        outcome = self.classifier.outcome(conditions, ndtr(noise.astype(np.float64)))
+        return np.minimum(outcome, len(self.states.table) - 1)  # a classifier has two outcomes, even of one state
 
     @classmethod
     def load(cls, directory: Path, targets: Iterable[Feature], conditions: tuple[Feature, ...]) -> StateChooser:
