@@ -24,7 +24,7 @@ from flashbench.stats.bootstrap import (
     paired_ratio,
     poisson_weights,
 )
-from flashbench.stats.classifier import ClassifierTest, classifier_test
+from flashbench.stats.classifier import ClassifierTest, area_and_moves, classifier_test
 from flashbench.stats.contours import content_levels
 from flashbench.stats.correlation import (
     Correlation,
@@ -91,6 +91,7 @@ __all__ = [
     "RocCurve",
     "Scored",
     "Transfer",
+    "area_and_moves",
     "bootstrap_sums",
     "chi_square",
     "classifier_test",

@@ -115,7 +115,7 @@ def _tested(table: _Table, rounds: list[tuple[NDArray[np.bool_], NDArray[np.bool
                 problem = "a split holds no rows of one of the samples"
                 raise StatisticsError("classifier_test", problem, "use fewer splits")
         score = table.features[held] @ _fit(table.features[used], table.label[used], table.mass[used])
-        area, influence = _area(score, table.label[held], table.mass[held])
+        area, influence = area_and_moves(score, table.label[held], table.mass[held])
         auc += area / len(rounds)
         moves += np.bincount(table.events[held], influence / len(rounds), minlength=moves.size)
     return auc, float(np.sqrt(moves @ moves))
@@ -158,8 +158,21 @@ def _fit(features: FloatArray, label: FloatArray, mass: FloatArray) -> FloatArra
     return slope
 
 
-def _area(score: FloatArray, label: FloatArray, mass: FloatArray) -> tuple[float, FloatArray]:
-    """Area under the ROC curve, ties counted one half, and how far each row moves it."""
+def area_and_moves(score: FloatArray, label: FloatArray, mass: FloatArray) -> tuple[float, FloatArray]:
+    """Area under the ROC curve, ties counted one half, and how far each row moves it.
+
+    Rows of one event move it together: the root of the sum of squares of the events' sums is its error.
+
+    Args:
+        score: shape (rows,).
+        label: positive for signal, shape (rows,).
+        mass: weight of each row, not negative, shape (rows,).
+
+    Example:
+        >>> area, moves = area_and_moves(np.array([0.9, 0.4, 0.1]), np.array([1.0, 0.0, 0.0]), np.ones(3))
+        >>> area, moves.tolist()
+        (1.0, [0.0, 0.0, 0.0])
+    """
     signal = label > 0
     share = np.where(signal, mass / mass[signal].sum(), mass / mass[~signal].sum())
     below = _rank(score, score[~signal], share[~signal])

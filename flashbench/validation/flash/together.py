@@ -21,7 +21,7 @@ from scipy import special, stats
 from flashbench.errors import StatisticsError
 from flashbench.simulators.flash.feature import Feature
 from flashbench.simulators.flash.features import JET_CONDITIONS, MUON_CONDITIONS
-from flashbench.stats import Correlation, classifier_test, correlation_matrix, matrix_distance, roc_area
+from flashbench.stats import Correlation, area_and_moves, classifier_test, correlation_matrix, matrix_distance
 from flashbench.validation.flash.samples import Kind, Matched
 from flashbench.validation.flash.targets import mean_of_halves, null_scale
 
@@ -145,7 +145,7 @@ def _perceptron_area(kind: Kind, full: Matched, simulated: Matched, seed: int) -
     batch = min(_BATCH, max(64, rows // 20))
     epochs = int(np.clip(_STEPS * batch / rows, *_EPOCHS))
     loop = LoopConfig(epochs=epochs, batch=batch, decay=1e-2, patience=10)
-    areas = []
+    area, moves = 0.0, np.zeros(int(event.max()) + 1)
     with TemporaryDirectory() as folder:
         for number in range(ROUNDS):
             used, held = part != number, part == number
@@ -153,9 +153,10 @@ def _perceptron_area(kind: Kind, full: Matched, simulated: Matched, seed: int) -
                 columns[used], outcome[used], features, loop, Path(folder) / str(number), seed=seed + number
             )
             score = trained.probabilities(columns[held])[:, 1]
-            areas.append(roc_area(score[outcome[held] == 1], score[outcome[held] == 0]))
-    error = float(np.sqrt(sum(area.error**2 for area in areas))) / ROUNDS
-    return float(np.mean([area.value for area in areas])), error
+            value, moved = area_and_moves(score, outcome[held], np.ones(len(score)))
+            area += value / ROUNDS
+            moves += np.bincount(event[held], moved / ROUNDS, minlength=len(moves))
+    return area, float(np.sqrt(moves @ moves))
 
 
 def _quadratic(full: Matched, simulated: Matched, seed: int) -> tuple[float, float, float]:
